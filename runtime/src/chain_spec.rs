@@ -1,0 +1,1 @@
+//! Fork schedule of a chain.

@@ -1,0 +1,1 @@
+//! Why a block could not be executed.

@@ -1,0 +1,1 @@
+//! Serial execution on stock revm and alloy-evm: what every other path is compared with.

@@ -1,0 +1,1 @@
+//! Prediction of access lists.
