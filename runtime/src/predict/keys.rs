@@ -1,0 +1,127 @@
+//! What a prediction says: keys, each with how likely it is.
+
+use super::evaluate::Scratch;
+use alloy_primitives::{Address, U256};
+
+/// Fields of an account that a transaction observes or changes, as a set of bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct AccountFields(pub u8);
+
+impl AccountFields {
+    /// The exact balance (`BALANCE`, `SELFBALANCE`).
+    pub const BALANCE: Self = Self(1);
+    /// The nonce.
+    pub const NONCE: Self = Self(2);
+    /// The code or its hash.
+    pub const CODE: Self = Self(4);
+    /// A lower bound of the balance: the account pays for a call.
+    pub const FUNDS: Self = Self(8);
+    /// A blind addition to the balance: commutes with other additions.
+    pub const CREDIT: Self = Self(16);
+    /// Created or destroyed.
+    pub const LIFE: Self = Self(32);
+
+    /// Both sets together.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all of `other` is in the set.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether the two sets share a field.
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Whether the set is empty.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether the account is changed otherwise than by an addition that commutes.
+    pub const fn writes(self) -> bool {
+        self.intersects(Self(Self::FUNDS.0 | Self::LIFE.0))
+    }
+}
+
+/// A part of the state that a transaction probably touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PredictedKey {
+    /// Fields of an account.
+    Account {
+        /// The account.
+        address: Address,
+        /// The fields that are observed or changed.
+        fields: AccountFields,
+        /// Whether the account is changed otherwise than by a blind addition to its balance.
+        write: bool,
+    },
+    /// A storage slot.
+    Slot {
+        /// Owner of the slot.
+        address: Address,
+        /// Slot number.
+        slot: U256,
+        /// Whether the slot is written, not only read.
+        write: bool,
+    },
+}
+
+impl PredictedKey {
+    /// The account concerned.
+    pub const fn address(&self) -> Address {
+        match self {
+            Self::Account { address, .. } | Self::Slot { address, .. } => *address,
+        }
+    }
+}
+
+/// A key with its likelihood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PredictedAccess {
+    /// The key.
+    pub key: PredictedKey,
+    /// How often the template's expression held: 255 is always, 0 hardly ever.
+    pub likelihood: u8,
+}
+
+/// What a transaction will probably touch, and its cost. Reused from call to call: it keeps its buffers.
+#[derive(Debug, Default)]
+pub struct Prediction {
+    /// The keys, each at most once. Sender, recipient and beneficiary as such (the envelope) are not among them.
+    pub keys: Vec<PredictedAccess>,
+    /// False when there is no template: then the keys are unknown, not absent.
+    pub known: bool,
+    /// True when a part of the call tree could not be foreseen (a call to code without template, a target that no
+    /// expression explains): keys are likely to be missing.
+    pub incomplete: bool,
+    /// Expected gas, never above the gas limit.
+    pub gas: u64,
+    /// How much of what such transactions touched was foreseen lately: 255 is all.
+    pub confidence: u8,
+    pub(super) scratch: Scratch,
+}
+
+impl Prediction {
+    /// Empties the prediction and keeps its buffers.
+    pub fn clear(&mut self) {
+        self.keys.clear();
+        self.known = false;
+        self.incomplete = false;
+        self.gas = 0;
+        self.confidence = 0;
+        self.scratch.clear();
+    }
+
+    /// The storage slots of the prediction: owner, number, whether written.
+    pub fn slots(&self) -> impl Iterator<Item = (Address, U256, bool)> + '_ {
+        self.keys.iter().filter_map(|access| match access.key {
+            PredictedKey::Slot { address, slot, write } => Some((address, slot, write)),
+            PredictedKey::Account { .. } => None,
+        })
+    }
+}
