@@ -1,1 +1,15 @@
-//! Braid storage.
+//! State storage: Merkle-Patricia roots over plain accounts and over partial (witness) tries.
+//!
+//! Nothing here knows the EVM. Reads and writes are expressed in the plain types of [`change`]; whoever executes blocks
+//! translates its own state change into them.
+//!
+//! * [`full_root`] builds the root of a state that is completely known.
+//! * [`witness`] reads, and computes the root after a change of, a state of which only some trie nodes are known.
+
+pub mod change;
+pub mod full_root;
+pub mod witness;
+
+pub use change::{AccountChange, AccountRecord, SlotChange};
+pub use full_root::{state_root, storage_root};
+pub use witness::{Trie, WitnessError, WitnessState};
