@@ -1,14 +1,27 @@
 //! Parallel execution of Ethereum blocks, always with the result of serial execution.
 
+pub mod access;
+pub mod access_list;
 pub mod block;
+pub mod block_checks;
+pub mod block_hooks;
 pub mod chain_spec;
 pub mod diff;
 pub mod error;
+mod evm;
 pub mod oracle;
 pub mod outcome;
 pub mod predict;
+mod watched;
+mod state;
 
-pub use block::{Block, Receipt, RecoveredBlock, Transaction};
+pub use access::AccessKey;
+
+pub use block::{Block, Receipt, RecoverError, RecoveredBlock, Transaction};
+
+pub use chain_spec::{ChainSpec, ChainSpecError};
+
+pub use error::{BlockError, DaoBalanceOutOfRange, InvalidBlock};
 
 pub use diff::{AccountDiff, AccountState, SlotDiff, StateDiff};
 

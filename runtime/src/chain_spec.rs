@@ -1,1 +1,0 @@
-//! Fork schedule of a chain.

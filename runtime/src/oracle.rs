@@ -1,1 +1,0 @@
-//! Serial execution on stock revm and alloy-evm: what every other path is compared with.

@@ -1,0 +1,108 @@
+//! Serial execution on stock revm and alloy-evm: what every other path is compared with.
+//!
+//! [`execute_serial`] drives alloy-evm's `EthBlockExecutor` over revm's `State`, transaction by transaction. Nothing of the
+//! parallel engine takes part. The only pieces of our own are the database around `State`, which keeps the access list and
+//! the causes of failed reads (`recorder`), and the receipts, which carry no blooms (`receipts`).
+
+mod receipts;
+mod recorder;
+
+use crate::{
+    BlockError, BlockOutcome, ChainSpec, DaoBalanceOutOfRange, Outputs, RecoveredBlock, StateDiff,
+    block_checks::check_block, block_hooks::is_dao_block, chain_spec::BlockRules,
+};
+use alloy_evm::{
+    Evm, EvmFactory,
+    block::{BlockExecutionError, BlockExecutor},
+    eth::{EthBlockExecutionCtx, EthBlockExecutor, EthEvmFactory, dao_fork},
+};
+use receipts::Receipts;
+use recorder::Recorder;
+use revm::{Database, DatabaseRef, database::states::bundle_state::BundleRetention};
+use std::borrow::Cow;
+
+/// Executes a block on its parent state, one transaction after the other.
+///
+/// # Errors
+/// [`BlockError::Invalid`] if the block breaks the rules of its fork, any other error if that could not be decided.
+pub fn execute_serial<S: DatabaseRef + Sync>(
+    snapshot: &S,
+    block: &RecoveredBlock,
+    spec: &ChainSpec,
+    outputs: Outputs,
+) -> Result<BlockOutcome, BlockError> {
+    let rules = spec.at(block.header());
+    check_block(block, &rules)?;
+    let mut recorder = Recorder::new(snapshot, outputs.access_list);
+    if is_dao_block(&rules, block.header().number) {
+        check_dao_balances(&mut recorder)?;
+    }
+    let mut current = None;
+    let result = run(&mut recorder, block, spec, &rules, &mut current);
+    let result = match (result, recorder.take_failure()) {
+        (_, Some(cause)) => return Err(BlockError::Database(cause)),
+        (Err(error), None) => return Err(BlockError::from_alloy(error, current)),
+        (Ok(result), None) => result,
+    };
+    let access_list = recorder.take_access_list(snapshot).map_err(|error| BlockError::Database(Box::new(error)))?;
+    let bundle = recorder.into_bundle(BundleRetention::Reverts);
+    Ok(BlockOutcome {
+        receipts: result.receipts,
+        gas_used: result.gas_used,
+        blob_gas_used: result.blob_gas_used,
+        requests: result.requests,
+        diff: StateDiff::from_bundle(&bundle),
+        bundle: outputs.bundle.then_some(bundle),
+        access_list,
+    })
+}
+
+/// Runs the block; `current` tells which transaction an error belongs to.
+fn run<S: DatabaseRef>(
+    recorder: &mut Recorder<'_, S>,
+    block: &RecoveredBlock,
+    spec: &ChainSpec,
+    rules: &BlockRules<'_>,
+    current: &mut Option<usize>,
+) -> Result<alloy_evm::block::BlockExecutionResult<crate::Receipt>, BlockExecutionError> {
+    let evm = EthEvmFactory::default().create_evm(recorder, spec.evm_env(block.header()));
+    let mut executor = EthBlockExecutor::new(evm, context(block), *rules, Receipts);
+    executor.apply_pre_execution_changes()?;
+    for (index, transaction) in block.transactions_recovered().enumerate() {
+        *current = Some(index);
+        executor.evm.db_mut().set_index(index as u64 + 1);
+        executor.execute_transaction(transaction)?;
+    }
+    *current = None;
+    executor.evm.db_mut().set_index(block.transactions().len() as u64 + 1);
+    executor.finish().map(|(_, result)| result)
+}
+
+fn context(block: &RecoveredBlock) -> EthBlockExecutionCtx<'_> {
+    let header = block.header();
+    EthBlockExecutionCtx {
+        parent_hash: header.parent_hash,
+        parent_beacon_block_root: header.parent_beacon_block_root,
+        ommers: block.ommers(),
+        withdrawals: block.withdrawals().map(Cow::Borrowed),
+        extra_data: header.extra_data.clone(),
+        tx_count_hint: Some(block.transactions().len()),
+        slot_number: header.slot_number,
+    }
+}
+
+/// alloy-evm adds these balances up in 128 bits and panics if they do not fit.
+fn check_dao_balances<S: DatabaseRef>(recorder: &mut Recorder<'_, S>) -> Result<(), BlockError> {
+    let mut total = 0_u128;
+    for address in dao_fork::DAO_HARDFORK_ACCOUNTS {
+        let info = recorder.basic(address).map_err(|error| match recorder.take_failure() {
+            Some(cause) => BlockError::Database(cause),
+            None => BlockError::Internal(Box::new(error)),
+        })?;
+        total = u128::try_from(info.unwrap_or_default().balance)
+            .ok()
+            .and_then(|balance| total.checked_add(balance))
+            .ok_or_else(|| BlockError::Internal(Box::new(DaoBalanceOutOfRange(address))))?;
+    }
+    Ok(())
+}
