@@ -1,1 +1,11 @@
+//! Workloads, serial baselines and the harness that compares them with the parallel engine.
+//!
+//! A benchmark here is a program that prints a table and writes a report, never a test that passes or fails by the clock.
+//! Start at [`workload`] for what is measured, [`baseline`] for what it is measured against.
 
+pub mod baseline;
+pub mod chain;
+pub mod contracts;
+pub mod digest;
+pub mod snapshot;
+pub mod workload;

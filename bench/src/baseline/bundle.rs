@@ -1,0 +1,29 @@
+//! Baseline (a): revm's `State`.
+
+use super::{Baseline, BaselineError, Execution, MergedDiff, block};
+use crate::workload::Case;
+use revm::database::{State, WrapDatabaseRef, states::bundle_state::BundleRetention};
+use std::time::Instant;
+
+/// One EVM over `State` with bundle update; the block's bundle is the merged difference.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bundle;
+
+impl Baseline for Bundle {
+    fn name(&self) -> &'static str {
+        "a: State"
+    }
+
+    fn execute(&mut self, case: &Case) -> Result<Execution, BaselineError> {
+        let started = Instant::now();
+        let state = State::builder()
+            .with_database(WrapDatabaseRef(&*case.snapshot))
+            .with_bundle_update()
+            .build();
+        let (mut state, receipts) = block::execute(state, case)?;
+        state.merge_transitions(BundleRetention::Reverts);
+        let bundle = state.take_bundle();
+        let elapsed = started.elapsed();
+        Ok(Execution { elapsed, receipts, diff: MergedDiff::Bundle(Box::new(bundle)) })
+    }
+}
