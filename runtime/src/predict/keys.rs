@@ -1,10 +1,11 @@
 //! What a prediction says: keys, each with how likely it is.
 
-use super::evaluate::Scratch;
+use super::walk::Scratch;
 use alloy_primitives::{Address, U256};
+use serde::{Deserialize, Serialize};
 
 /// Fields of an account that a transaction observes or changes, as a set of bits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AccountFields(pub u8);
 
 impl AccountFields {

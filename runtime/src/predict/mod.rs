@@ -1,20 +1,29 @@
 //! Prediction of access lists: what a transaction will touch, from what transactions like it touched.
 //!
-//! The order to read it in: [`shape`](TransactionShape) is what is known beforehand, [`keys`](Prediction) what is foretold,
-//! [`observe`](ObservedAccesses) what really happened, [`predictor`](Predictor) turns the last into the second.
+//! The order to read it in: `shape` is what is known beforehand, `keys` what is foretold, `observe` what really happened;
+//! `predictor` turns the last into the second. Inside, `expression` and `template` are what is learned, `learn` and
+//! `derive` how, `evaluate` and `walk` what is made of it, `store` and `saved` where it is kept.
 //! A prediction changes speed, never results: nothing in here is state, and every answer may be wrong.
 
+mod derive;
 mod evaluate;
+mod expression;
 mod keccak_cache;
 mod keys;
+mod learn;
 mod observe;
 mod predictor;
 mod preimages;
+mod saved;
 mod shape;
+mod store;
+mod template;
+mod walk;
 
 pub use keccak_cache::{KeccakCache, MAX_CACHED_INPUT};
 pub use keys::{AccountFields, PredictedAccess, PredictedKey, Prediction};
 pub use observe::{CallKind, CallStart, ObservedAccesses, ObservedAccount, ObservedCall, ObservedSlot};
-pub use predictor::{Predictor, PredictorConfig, PredictorError};
+pub use predictor::{Predictor, PredictorConfig};
 pub use preimages::{KeccakPreimages, Preimages};
+pub use saved::PredictorError;
 pub use shape::{BlockContext, StateView, TransactionShape};

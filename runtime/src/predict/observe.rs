@@ -7,6 +7,7 @@
 
 use super::AccountFields;
 use alloy_primitives::{Address, B256, U256};
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// Entries per transaction after which recording stops: what is learned from a giant transaction stays bounded.
@@ -47,7 +48,7 @@ pub struct ObservedAccount {
 }
 
 /// How an inner call was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CallKind {
     /// `CALL` or `STATICCALL`: the callee works on its own storage.
     Call,
@@ -210,7 +211,7 @@ impl ObservedAccesses {
     /// Fields of an account are observed or changed.
     pub fn touch_account(&mut self, address: Address, fields: AccountFields) {
         let Some(call) = self.current() else { return };
-        if let Some(seen) = self.accounts.iter_mut().find(|seen| seen.call == call && seen.address == address) {
+        if let Some(seen) = self.accounts.iter_mut().rev().take(64).find(|seen| seen.call == call && seen.address == address) {
             seen.fields = seen.fields.union(fields);
         } else if self.accounts.len() < MAX_ENTRIES {
             self.accounts.push(ObservedAccount { call, address, fields });

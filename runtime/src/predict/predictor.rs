@@ -1,13 +1,37 @@
-//! The predictor itself.
+//! The predictor itself: a bounded set of templates that foretells and learns.
+//!
+//! [`Predictor::predict`] takes `&self` and may run on several threads at once; [`Predictor::learn`] takes `&mut self`.
+//! A template counts calls, not transactions: what a token's `transfer` touches is learned once, whether it was called by
+//! the transaction itself or at the bottom of a router's call tree. To foretell a transaction the call tree is
+//! unrolled again from the templates.
 
-use super::{KeccakCache, ObservedAccesses, Prediction, StateView, TransactionShape, preimages::Preimages};
-use alloy_primitives::{B256, map::HashMap};
-use thiserror::Error;
+use super::{
+    BlockContext, KeccakCache, ObservedAccesses, ObservedCall, ObservedSlot, Prediction, PredictorError, StateView,
+    TransactionShape,
+    evaluate::Frame,
+    learn::{CallToLearn, Coverage, learn_call},
+    observe::CallKind,
+    preimages::Preimages,
+    saved,
+    store::{Function, Store, TemplateKey},
+    walk::{Limits, Walk},
+};
+use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, map::HashMap};
+use std::sync::atomic::Ordering;
+
+/// Gas of a transaction of which nothing is known: about the average on mainnet.
+const UNKNOWN_GAS: u64 = 80_000;
+/// Gas of a plain transfer.
+const TRANSFER_GAS: u64 = 21_000;
+/// Longest pause, in powers of two of transactions, of learning from a function that teaches nothing new.
+const MAX_PAUSE: u8 = 8;
+/// Bits of the hash cache that learning uses.
+const LEARNING_CACHE_BITS: u32 = 11;
 
 /// Bounds of a [`Predictor`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PredictorConfig {
-    /// Templates kept, each at most a few kilobytes.
+    /// Templates kept; each takes a few kilobytes, at most about 40.
     pub max_templates: usize,
     /// Keys per prediction.
     pub max_keys: usize,
@@ -17,49 +41,42 @@ pub struct PredictorConfig {
 
 impl Default for PredictorConfig {
     fn default() -> Self {
-        Self { max_templates: 32_768, max_keys: 1024, min_likelihood: 64 }
+        Self { max_templates: 32_768, max_keys: 1024, min_likelihood: 76 }
     }
 }
 
-/// Why a saved predictor could not be loaded.
-#[derive(Debug, Error)]
-pub enum PredictorError {
-    /// It is not a saved predictor.
-    #[error("not a saved predictor")]
-    Magic,
-    /// It was saved by a version with another format.
-    #[error("saved predictor has format {found}, this version reads format {expected}")]
-    Version {
-        /// Format of the bytes.
-        found: u32,
-        /// Format of this version.
-        expected: u32,
-    },
-    /// It was cut short or altered.
-    #[error("saved predictor is damaged: its checksum does not match")]
-    Checksum,
-    /// Its content could not be decompressed.
-    #[error("saved predictor could not be decompressed")]
-    Compression(#[source] std::io::Error),
-    /// Its content makes no sense.
-    #[error("saved predictor could not be decoded")]
-    Content(#[source] serde_json::Error),
-}
-
 /// Templates of what transactions touch, learned from what they did touch.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Predictor {
     config: PredictorConfig,
-    gas: HashMap<(B256, [u8; 4]), u64>,
+    store: Store,
+    learning_cache: KeccakCache,
+}
+
+impl Default for Predictor {
+    fn default() -> Self {
+        Self::new(PredictorConfig::default())
+    }
 }
 
 impl Predictor {
     /// A predictor that knows nothing.
     pub fn new(config: PredictorConfig) -> Self {
-        Self { config, gas: HashMap::default() }
+        Self::with_store(config, Store::default())
     }
 
-    /// Foresees what `shape` will touch.
+    fn with_store(config: PredictorConfig, store: Store) -> Self {
+        Self { config, store, learning_cache: KeccakCache::with_bits(LEARNING_CACHE_BITS) }
+    }
+
+    /// The bounds it was made with.
+    pub const fn config(&self) -> &PredictorConfig {
+        &self.config
+    }
+
+    /// Foretells what a transaction will touch beyond its envelope (sender, recipient and beneficiary as such, created
+    /// address, authorities, declared access list). `state` answers for slots on whose values other keys depend: a
+    /// proxy's implementation, a factory's pair.
     pub fn predict(
         &self,
         shape: &TransactionShape<'_>,
@@ -67,55 +84,192 @@ impl Predictor {
         keccak: &mut KeccakCache,
         out: &mut Prediction,
     ) {
-        let _ = (state, keccak);
         out.clear();
-        let gas = self.gas.get(&(shape.code_hash, selector(shape.input)));
-        out.gas = gas.copied().unwrap_or(100_000).min(shape.gas_limit);
+        out.gas = UNKNOWN_GAS.min(shape.gas_limit);
+        let Some(to) = shape.to else { return };
+        if shape.code_hash == KECCAK256_EMPTY {
+            out.known = true;
+            out.confidence = u8::MAX;
+            out.gas = TRANSFER_GAS.min(shape.gas_limit);
+            return;
+        }
+        let Some(template) = self.store.find(shape.code_hash, Function::of(shape.input)) else { return };
+        out.known = template.observations > 0;
+        out.confidence = template.coverage;
+        if template.gas > 0 {
+            out.gas = template.gas.min(shape.gas_limit);
+        }
+        let limits = Limits { keys: self.config.max_keys, likelihood: self.config.min_likelihood as u32 };
+        Walk::new(&self.store, shape, state, keccak, out, limits).run(template, to);
     }
 
-    /// Whether recording and learning from this transaction would teach something.
+    /// Learned gas of transactions like this, capped by the gas limit.
+    pub fn gas(&self, shape: &TransactionShape<'_>) -> u64 {
+        if shape.code_hash == KECCAK256_EMPTY && shape.to.is_some() {
+            return TRANSFER_GAS.min(shape.gas_limit);
+        }
+        let learned = self.store.find(shape.code_hash, Function::of(shape.input)).map_or(0, |template| template.gas);
+        if learned == 0 { UNKNOWN_GAS.min(shape.gas_limit) } else { learned.min(shape.gas_limit) }
+    }
+
+    /// Whether recording this transaction and learning from it is worth while. The longer a function taught
+    /// nothing new, the rarer the answer is yes: every second time, every fourth, up to every 256th.
     pub fn wants(&self, shape: &TransactionShape<'_>) -> bool {
-        !shape.input.is_empty()
+        if shape.to.is_none() || shape.code_hash == KECCAK256_EMPTY {
+            return false;
+        }
+        let Some(template) = self.store.find(shape.code_hash, Function::of(shape.input)) else { return true };
+        let paused = template.pause.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        paused.is_err()
     }
 
-    /// Learns from a transaction that ran.
+    /// A prediction proved wrong: the next transaction of this function is worth learning from again.
+    pub fn distrust(&self, shape: &TransactionShape<'_>) {
+        if let Some(template) = self.store.find(shape.code_hash, Function::of(shape.input)) {
+            template.pause.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Learns from a transaction that ran, whether it succeeded or not.
     pub fn learn<P: Preimages + ?Sized>(
         &mut self,
         shape: &TransactionShape<'_>,
         observed: &ObservedAccesses,
         preimages: &P,
     ) {
-        let _ = preimages;
-        if self.gas.len() < self.config.max_templates {
-            self.gas.insert((shape.code_hash, selector(shape.input)), observed.gas_used);
+        self.store.now = self.store.now.wrapping_add(1);
+        let Some(to) = shape.to else { return };
+        if shape.code_hash == KECCAK256_EMPTY {
+            return;
         }
+        let mut loads: HashMap<(Address, U256), U256> = HashMap::default();
+        for slot in &observed.slots {
+            loads.entry((slot.address, slot.slot)).or_insert(slot.value);
+        }
+        self.store.note_code(to, shape.code_hash);
+        let root = self.learn_one(shape, &outer_call(shape, to), 0, observed, &loads, preimages);
+        let mut coverage = root.1;
+        for (index, call) in observed.calls.iter().enumerate() {
+            if call.kind != CallKind::Create {
+                self.store.note_code(call.code_address, call.code_hash);
+            }
+            if call.kind == CallKind::Create || call.code_hash == KECCAK256_EMPTY || call.code_hash == B256::ZERO {
+                continue;
+            }
+            let start = Start {
+                code_hash: call.code_hash,
+                this: call.this,
+                caller: call.caller,
+                value: call.value,
+                input: &observed.bytes[call.input.start as usize..call.input.end as usize],
+                output: &observed.bytes[call.output.start as usize..call.output.end as usize],
+                success: call.success,
+            };
+            let found = self.learn_one(shape, &start, index as u32 + 1, observed, &loads, preimages).1;
+            coverage.foreseen += found.foreseen;
+            coverage.all += found.all;
+        }
+        self.conclude(root.0, coverage, observed);
+    }
+
+    /// Notes for the function that the transaction called how much of the whole call tree had been foreseen.
+    fn conclude(&mut self, key: TemplateKey, coverage: Coverage, observed: &ObservedAccesses) {
+        let template = self.store.find_or_add(key, self.config.max_templates);
+        let share = (coverage.foreseen * 255).checked_div(coverage.all).unwrap_or(255).min(255);
+        let first = template.gas == 0;
+        template.gas = if first { observed.gas_used } else { (template.gas * 3 + observed.gas_used) / 4 };
+        template.coverage =
+            if first { share / 2 } else { (template.coverage as u32 * 3 + share) / 4 }.min(255) as u8;
+        template.stable = if share >= 250 { (template.stable + 1).min(MAX_PAUSE) } else { 0 };
+        let pause = if template.stable == 0 { 0 } else { (1u32 << template.stable) - 1 };
+        template.pause.store(pause, Ordering::Relaxed);
+    }
+
+    fn learn_one<P: Preimages + ?Sized>(
+        &mut self,
+        shape: &TransactionShape<'_>,
+        start: &Start<'_>,
+        index: u32,
+        observed: &ObservedAccesses,
+        loads: &HashMap<(Address, U256), U256>,
+        preimages: &P,
+    ) -> (TemplateKey, Coverage) {
+        let children: Vec<&ObservedCall> = observed.calls.iter().filter(|call| call.parent == index).collect();
+        let mut slots: Vec<ObservedSlot> = Vec::new();
+        for slot in observed.slots.iter().filter(|slot| slot.call == index) {
+            match slots.iter_mut().find(|seen| seen.slot == slot.slot && seen.address == slot.address) {
+                Some(seen) => seen.written |= slot.written,
+                None => slots.push(*slot),
+            }
+        }
+        let accounts: Vec<_> = observed.accounts.iter().filter(|account| account.call == index).copied().collect();
+        let forwards = children.iter().any(|child| {
+            child.kind == CallKind::Delegate
+                && observed.bytes[child.input.start as usize..child.input.end as usize] == *start.input
+        });
+        let function = if forwards && start.input.len() >= 4 { Function::Any } else { Function::of(start.input) };
+        let key = TemplateKey { code_hash: start.code_hash, function };
+        let block: &BlockContext = &shape.block;
+        let call = CallToLearn {
+            frame: Frame {
+                this: start.this,
+                caller: start.caller,
+                origin: shape.sender,
+                value: Some(start.value),
+                input: start.input,
+                mask: &[],
+                block,
+            },
+            slots: &slots,
+            accounts: &accounts,
+            children: &children,
+            output: start.output,
+            success: start.success && (index != 0 || observed.success),
+        };
+        let template = self.store.find_or_add(key, self.config.max_templates);
+        (key, learn_call(template, &call, observed, loads, &mut self.learning_cache, preimages))
     }
 
     /// Number of templates.
     pub fn len(&self) -> usize {
-        self.gas.len()
+        self.store.len()
     }
 
     /// Whether nothing was learned yet.
     pub fn is_empty(&self) -> bool {
-        self.gas.is_empty()
+        self.store.len() == 0
     }
 
     /// The predictor as bytes: versioned, compressed, with a checksum.
     pub fn save(&self) -> Vec<u8> {
-        Vec::new()
+        saved::save(&self.store)
     }
 
     /// A predictor from the bytes of [`save`](Self::save).
-    pub fn load(bytes: &[u8]) -> Result<Self, PredictorError> {
-        let _ = bytes;
-        Err(PredictorError::Magic)
+    pub fn load(bytes: &[u8], config: PredictorConfig) -> Result<Self, PredictorError> {
+        Ok(Self::with_store(config, saved::load(bytes, config.max_templates)?))
     }
 }
 
-fn selector(input: &[u8]) -> [u8; 4] {
-    let mut selector = [0; 4];
-    let length = input.len().min(4);
-    selector[..length].copy_from_slice(&input[..length]);
-    selector
+/// A call that begins.
+struct Start<'a> {
+    code_hash: B256,
+    this: Address,
+    caller: Address,
+    value: U256,
+    input: &'a [u8],
+    output: &'a [u8],
+    success: bool,
+}
+
+const fn outer_call<'a>(shape: &TransactionShape<'a>, to: Address) -> Start<'a> {
+    Start {
+        code_hash: shape.code_hash,
+        this: to,
+        caller: shape.sender,
+        value: shape.value,
+        input: shape.input,
+        output: &[],
+        success: true,
+    }
 }

@@ -1,0 +1,112 @@
+//! The templates, found by code and function, bounded in number.
+
+use super::template::Template;
+use alloy_primitives::{Address, B256, map::HashMap};
+use serde::{Deserialize, Serialize};
+use std::sync::atomic::Ordering;
+
+/// Accounts whose code hash is remembered.
+const MAX_CODES: usize = 1 << 16;
+/// Templates looked at when one has to leave.
+const EVICTION_SAMPLE: usize = 16;
+
+/// Which function of a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(super) enum Function {
+    /// By selector.
+    Selector([u8; 4]),
+    /// Called with less than four bytes.
+    Bare,
+    /// Any function of a code that hands its whole input on, as proxies do.
+    Any,
+}
+
+impl Function {
+    pub(super) fn of(input: &[u8]) -> Self {
+        input.first_chunk().map_or(Self::Bare, |selector| Self::Selector(*selector))
+    }
+}
+
+/// Code and function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) struct TemplateKey {
+    pub(super) code_hash: B256,
+    pub(super) function: Function,
+}
+
+/// All templates, and the codes of the accounts they were learned at.
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    index: HashMap<TemplateKey, u32>,
+    templates: Vec<(TemplateKey, Template)>,
+    codes: HashMap<Address, B256>,
+    /// Where the next search for a template to evict starts.
+    hand: usize,
+    /// Counts learned transactions; templates note it when used.
+    pub(super) now: u32,
+}
+
+impl Store {
+    pub(super) fn len(&self) -> usize {
+        self.templates.len()
+    }
+
+    /// The template for a function of a code, or that for any function of it.
+    pub(super) fn find(&self, code_hash: B256, function: Function) -> Option<&Template> {
+        let index = self.index.get(&TemplateKey { code_hash, function });
+        let index = index.or_else(|| self.index.get(&TemplateKey { code_hash, function: Function::Any }))?;
+        let template = &self.templates[*index as usize].1;
+        template.touch(self.now);
+        Some(template)
+    }
+
+    /// The template of exactly this key, made when missing; one that was not used for long leaves for it.
+    pub(super) fn find_or_add(&mut self, key: TemplateKey, limit: usize) -> &mut Template {
+        let index = match self.index.get(&key) {
+            Some(index) => *index as usize,
+            None if self.templates.len() < limit.max(1) => {
+                self.templates.push((key, Template::default()));
+                self.index.insert(key, self.templates.len() as u32 - 1);
+                self.templates.len() - 1
+            }
+            None => {
+                let count = self.templates.len();
+                let sample = (0..EVICTION_SAMPLE.min(count)).map(|step| (self.hand + step) % count);
+                let now = self.now;
+                let age = |index: &usize| now.wrapping_sub(self.templates[*index].1.used.load(Ordering::Relaxed));
+                let oldest = sample.max_by_key(age).unwrap_or(0);
+                self.hand = (self.hand + EVICTION_SAMPLE) % count;
+                self.index.remove(&self.templates[oldest].0);
+                self.templates[oldest] = (key, Template::default());
+                self.index.insert(key, oldest as u32);
+                oldest
+            }
+        };
+        let template = &mut self.templates[index].1;
+        template.touch(self.now);
+        template
+    }
+
+    pub(super) fn code_of(&self, address: Address) -> Option<B256> {
+        self.codes.get(&address).copied()
+    }
+
+    pub(super) fn note_code(&mut self, address: Address, code_hash: B256) {
+        if self.codes.len() >= MAX_CODES && !self.codes.contains_key(&address) {
+            let mut count = 0u32;
+            self.codes.retain(|_, _| {
+                count += 1;
+                !count.is_multiple_of(8)
+            });
+        }
+        self.codes.insert(address, code_hash);
+    }
+
+    pub(super) fn templates(&self) -> impl Iterator<Item = &(TemplateKey, Template)> {
+        self.templates.iter()
+    }
+
+    pub(super) const fn codes(&self) -> &HashMap<Address, B256> {
+        &self.codes
+    }
+}

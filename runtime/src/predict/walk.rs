@@ -1,0 +1,379 @@
+//! Foretelling a transaction: its template is evaluated, then those of the calls it probably makes, and so on.
+
+use super::{
+    KeccakCache, PredictedAccess, PredictedKey, Prediction, StateView, TransactionShape,
+    evaluate::{Environment, Frame, Memo, Program},
+    expression::{NodeIndex, address_of},
+    learn::bytes_at,
+    observe::CallKind,
+    store::{Function, Store},
+    template::{CallEntry, InputShape, Template},
+};
+use alloy_primitives::{Address, KECCAK256_EMPTY, U256, map::DefaultHashBuilder};
+use std::hash::BuildHasher;
+
+/// Inner calls followed per transaction.
+const MAX_CALLS: u32 = 128;
+/// Depth to which calls are followed.
+const MAX_DEPTH: u8 = 12;
+/// Length of an inner call's input that is put together.
+const MAX_INPUT: u32 = 4096;
+
+/// Buffers of a prediction, kept from one to the next.
+#[derive(Default)]
+pub(super) struct Scratch {
+    memo: Vec<Memo>,
+    /// Inputs of inner calls, and which of their bytes are known.
+    arena: Vec<u8>,
+    mask: Vec<u8>,
+    /// What inner calls of the open calls return: index of the call, word, value.
+    returned: Vec<(u16, u8, U256)>,
+    /// Positions in the list of keys, plus one, by hash.
+    table: Vec<u32>,
+    used: Vec<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl std::fmt::Debug for Scratch {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Scratch").finish_non_exhaustive()
+    }
+}
+
+impl Scratch {
+    pub(super) fn clear(&mut self) {
+        self.memo.clear();
+        self.arena.clear();
+        self.mask.clear();
+        self.returned.clear();
+        for position in self.used.drain(..) {
+            self.table[position as usize] = 0;
+        }
+    }
+}
+
+/// Where a call's input lies.
+#[derive(Clone, Copy, Debug)]
+enum Input {
+    /// In the transaction's own.
+    Outer { from: usize, to: usize },
+    /// In the arena.
+    Arena { from: usize, to: usize },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    this: Address,
+    caller: Address,
+    value: Option<U256>,
+    input: Input,
+    likelihood: u32,
+    depth: u8,
+}
+
+/// Limits of a prediction.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) keys: usize,
+    pub(super) likelihood: u32,
+}
+
+/// A prediction in the making.
+pub(super) struct Walk<'a> {
+    pub(super) store: &'a Store,
+    pub(super) shape: &'a TransactionShape<'a>,
+    pub(super) state: &'a dyn StateView,
+    pub(super) keccak: &'a mut KeccakCache,
+    pub(super) out: &'a mut Prediction,
+    pub(super) limits: Limits,
+    calls_left: u32,
+}
+
+struct Present<'a> {
+    state: &'a dyn StateView,
+    returned: &'a [(u16, u8, U256)],
+    keccak: &'a mut KeccakCache,
+}
+
+impl Environment for Present<'_> {
+    fn load(&mut self, address: Address, slot: U256) -> Option<U256> {
+        self.state.storage(address, slot)
+    }
+
+    fn returned(&mut self, call: u16, word: u8) -> Option<U256> {
+        self.returned.iter().find(|seen| seen.0 == call && seen.1 == word).map(|seen| seen.2)
+    }
+
+    fn keccak(&mut self) -> &mut KeccakCache {
+        self.keccak
+    }
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(
+        store: &'a Store,
+        shape: &'a TransactionShape<'a>,
+        state: &'a dyn StateView,
+        keccak: &'a mut KeccakCache,
+        out: &'a mut Prediction,
+        limits: Limits,
+    ) -> Self {
+        Self { store, shape, state, keccak, out, limits, calls_left: MAX_CALLS }
+    }
+
+    /// Foretells the transaction from the template of its recipient's code.
+    pub(super) fn run(&mut self, template: &Template, to: Address) {
+        let call = Call {
+            this: to,
+            caller: self.shape.sender,
+            value: Some(self.shape.value),
+            input: Input::Outer { from: 0, to: self.shape.input.len() },
+            likelihood: 255,
+            depth: 0,
+        };
+        self.call(template, &call);
+    }
+
+    fn value(&mut self, template: &Template, index: NodeIndex, call: &Call, bases: Bases) -> Option<U256> {
+        let scratch = &mut self.out.scratch;
+        let (input, mask): (&[u8], &[u8]) = match call.input {
+            Input::Outer { from, to } => (&self.shape.input[from..to], &[]),
+            Input::Arena { from, to } => (&scratch.arena[from..to], &scratch.mask[from..to]),
+        };
+        let frame = Frame {
+            this: call.this,
+            caller: call.caller,
+            origin: self.shape.sender,
+            value: call.value,
+            input,
+            mask,
+            block: &self.shape.block,
+        };
+        let program = Program { nodes: &template.nodes, pieces: &template.pieces };
+        let returned = &scratch.returned[bases.returned..];
+        let mut present = Present { state: self.state, returned, keccak: self.keccak };
+        program.value(index, &frame, &mut scratch.memo[bases.memo..], &mut present)
+    }
+
+    /// Follows one call. What it returns is left at the end of `scratch.returned`, under call index `u16::MAX`.
+    fn call(&mut self, template: &Template, call: &Call) {
+        let scratch = &mut self.out.scratch;
+        let bases = Bases { memo: scratch.memo.len(), returned: scratch.returned.len() };
+        scratch.memo.resize(bases.memo + template.nodes.len(), Memo::Pending);
+        for (index, entry) in template.calls.iter().enumerate() {
+            let likelihood = call.likelihood * entry.evidence.likelihood() / 255;
+            if likelihood >= self.limits.likelihood {
+                self.inner_call(template, call, bases, index, entry, likelihood);
+            }
+        }
+        for entry in &template.slots {
+            let likelihood = call.likelihood * entry.evidence.likelihood() / 255;
+            if likelihood < self.limits.likelihood {
+                continue;
+            }
+            let Some(address) = self.value(template, entry.address, call, bases).and_then(address_of) else { continue };
+            let Some(slot) = self.value(template, entry.slot, call, bases) else { continue };
+            self.push(PredictedKey::Slot { address, slot, write: entry.evidence.writes() }, likelihood);
+        }
+        for entry in &template.accounts {
+            let likelihood = call.likelihood * entry.evidence.likelihood() / 255;
+            if likelihood < self.limits.likelihood {
+                continue;
+            }
+            let Some(address) = self.value(template, entry.address, call, bases).and_then(address_of) else { continue };
+            let (fields, write) = (entry.fields, entry.fields.writes());
+            self.push(PredictedKey::Account { address, fields, write }, likelihood);
+        }
+        let mut returns = [(0, U256::ZERO); 4];
+        let mut count = 0;
+        for entry in template.returns.iter().take(returns.len()) {
+            if let Some(value) = self.value(template, entry.node, call, bases) {
+                returns[count] = (entry.word, value);
+                count += 1;
+            }
+        }
+        let scratch = &mut self.out.scratch;
+        scratch.memo.truncate(bases.memo);
+        scratch.returned.truncate(bases.returned);
+        scratch.returned.extend(returns[..count].iter().map(|(word, value)| (u16::MAX, *word, *value)));
+    }
+
+    fn inner_call(
+        &mut self,
+        template: &Template,
+        call: &Call,
+        bases: Bases,
+        index: usize,
+        entry: &CallEntry,
+        likelihood: u32,
+    ) {
+        if call.depth >= MAX_DEPTH || self.calls_left == 0 {
+            self.out.incomplete = true;
+            return;
+        }
+        let Some(target) = self.value(template, entry.target, call, bases).and_then(address_of) else {
+            self.out.incomplete |= likelihood > 127;
+            return;
+        };
+        let arena = self.out.scratch.arena.len();
+        let Some(input) = self.inner_input(template, call, bases, &entry.input) else { return };
+        let code_hash = self.state.code_hash(target).or_else(|| self.store.code_of(target));
+        let inner = code_hash.filter(|hash| *hash != KECCAK256_EMPTY).and_then(|hash| {
+            let selector = match input {
+                Input::Outer { from, to } => Function::of(&self.shape.input[from..to]),
+                Input::Arena { from, to } => {
+                    let mask = &self.out.scratch.mask[from..to];
+                    if mask.len() >= 4 && mask[..4] != [1; 4] {
+                        return None;
+                    }
+                    Function::of(&self.out.scratch.arena[from..to])
+                }
+            };
+            self.store.find(hash, selector)
+        });
+        if let Some(inner) = inner {
+            self.calls_left -= 1;
+            let delegate = entry.kind == CallKind::Delegate;
+            let value = match entry.value {
+                _ if delegate => call.value,
+                Some(node) => self.value(template, node, call, bases),
+                None => None,
+            };
+            let inner_call = Call {
+                this: if delegate { call.this } else { target },
+                caller: if delegate { call.caller } else { call.this },
+                value,
+                input,
+                likelihood,
+                depth: call.depth + 1,
+            };
+            self.call(inner, &inner_call);
+            for seen in self.out.scratch.returned.iter_mut().rev().take_while(|seen| seen.0 == u16::MAX) {
+                seen.0 = index as u16;
+            }
+        } else if code_hash != Some(KECCAK256_EMPTY) {
+            self.out.incomplete |= likelihood > 127;
+        }
+        self.out.scratch.arena.truncate(arena);
+        self.out.scratch.mask.truncate(arena);
+    }
+
+    fn inner_input(&mut self, template: &Template, call: &Call, bases: Bases, shape: &InputShape) -> Option<Input> {
+        let slice = |from: usize, to: usize| match call.input {
+            Input::Outer { from: start, to: end } if start + to <= end => {
+                Some(Input::Outer { from: start + from, to: start + to })
+            }
+            Input::Arena { from: start, to: end } if start + to <= end => {
+                Some(Input::Arena { from: start + from, to: start + to })
+            }
+            Input::Outer { .. } | Input::Arena { .. } => None,
+        };
+        let length_of_outer = match call.input {
+            Input::Outer { from, to } | Input::Arena { from, to } => to - from,
+        };
+        match shape {
+            InputShape::Slice { offset, length } => {
+                let from = (*offset as usize).min(length_of_outer);
+                slice(from, if *length == 0 { length_of_outer } else { from + *length as usize })
+            }
+            InputShape::Bytes { base, head } => {
+                let scratch = &self.out.scratch;
+                let (input, mask): (&[u8], &[u8]) = match call.input {
+                    Input::Outer { from, to } => (&self.shape.input[from..to], &[]),
+                    Input::Arena { from, to } => (&scratch.arena[from..to], &scratch.mask[from..to]),
+                };
+                let frame = Frame {
+                    this: call.this,
+                    caller: call.caller,
+                    origin: self.shape.sender,
+                    value: call.value,
+                    input,
+                    mask,
+                    block: &self.shape.block,
+                };
+                let (from, to) = bytes_at(&frame, *base, *head)?;
+                slice(from, to)
+            }
+            InputShape::Parts { length, parts } => {
+                let from = self.out.scratch.arena.len();
+                let to = from + (*length).min(MAX_INPUT) as usize;
+                self.out.scratch.arena.resize(to, 0);
+                self.out.scratch.mask.resize(to, 0);
+                for part in parts {
+                    let Some(value) = self.value(template, part.node, call, bases) else { continue };
+                    let (start, width) = (from + part.offset as usize, part.width as usize);
+                    let scratch = &mut self.out.scratch;
+                    if start + width <= to {
+                        let word = value.to_be_bytes::<32>();
+                        scratch.arena[start..start + width].copy_from_slice(&word[32 - width..]);
+                        scratch.mask[start..start + width].fill(1);
+                    }
+                }
+                Some(Input::Arena { from, to })
+            }
+        }
+    }
+
+    /// Adds a key, or strengthens it when it is there.
+    fn push(&mut self, key: PredictedKey, likelihood: u32) {
+        let likelihood = likelihood.min(255) as u8;
+        let size = (self.limits.keys * 2).next_power_of_two();
+        let Prediction { keys, scratch, incomplete, .. } = &mut *self.out;
+        if scratch.table.len() != size {
+            scratch.table = vec![0; size];
+        }
+        let hash = match key {
+            PredictedKey::Slot { address, slot, .. } => scratch.hasher.hash_one((address, slot)),
+            PredictedKey::Account { address, .. } => scratch.hasher.hash_one(address),
+        };
+        let mut position = hash as usize & (size - 1);
+        loop {
+            let index = scratch.table[position];
+            if index == 0 {
+                break;
+            }
+            let seen = &mut keys[index as usize - 1];
+            if merge(&mut seen.key, &key) {
+                seen.likelihood = seen.likelihood.max(likelihood);
+                return;
+            }
+            position = (position + 1) & (size - 1);
+        }
+        if keys.len() >= self.limits.keys {
+            *incomplete = true;
+            return;
+        }
+        keys.push(PredictedAccess { key, likelihood });
+        scratch.table[position] = keys.len() as u32;
+        scratch.used.push(position as u32);
+    }
+}
+
+/// Where the values of the open call begin in the scratch.
+#[derive(Clone, Copy, Debug)]
+struct Bases {
+    memo: usize,
+    returned: usize,
+}
+
+/// Adds `other` to `key` if they concern the same part of the state.
+fn merge(key: &mut PredictedKey, other: &PredictedKey) -> bool {
+    match (key, other) {
+        (
+            PredictedKey::Slot { address, slot, write },
+            PredictedKey::Slot { address: other_address, slot: other_slot, write: other_write },
+        ) if slot == other_slot && address == other_address => {
+            *write |= other_write;
+            true
+        }
+        (
+            PredictedKey::Account { address, fields, write },
+            PredictedKey::Account { address: other_address, fields: other_fields, write: other_write },
+        ) if address == other_address => {
+            *fields = fields.union(*other_fields);
+            *write |= other_write;
+            true
+        }
+        _ => false,
+    }
+}
