@@ -1,1 +1,17 @@
-//! Braid chain.
+//! Blocks from outside, and what is checked about them.
+//!
+//! * [`bundle`]: one block with all that is needed to execute it again, and the file format for it.
+//! * [`layouts`]: bundles out of the folders, JSON files and archives in which others keep blocks.
+//! * [`senders`]: who signed the transactions of a block.
+//! * [`validation`]: does the outcome of executing a block agree with its header?
+
+pub mod bundle;
+pub mod layouts;
+pub mod senders;
+pub mod validation;
+
+pub use bundle::{
+    Bundle, BundleError, ChainReference, PlainAccount, PlainState, PreState, Snapshot, SnapshotError, Witness,
+};
+pub use layouts::{LayoutError, NamedBundle, open};
+pub use validation::{Mismatch, Validation, validate};
