@@ -7,13 +7,14 @@ pub mod block_checks;
 pub mod block_hooks;
 pub mod chain_spec;
 pub mod diff;
+pub mod engine;
 pub mod error;
 mod evm;
 pub mod oracle;
 pub mod outcome;
 pub mod predict;
-mod watched;
 mod state;
+mod watched;
 
 pub use access::AccessKey;
 
@@ -26,3 +27,6 @@ pub use error::{BlockError, DaoBalanceOutOfRange, InvalidBlock};
 pub use diff::{AccountDiff, AccountState, SlotDiff, StateDiff};
 
 pub use outcome::{BlockOutcome, Outputs};
+
+pub use engine::{AccessHints, Engine, EngineConfig, Mode, ScheduleReport};
+pub use state::SnapshotError;

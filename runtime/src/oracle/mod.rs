@@ -8,7 +8,7 @@ mod receipts;
 mod recorder;
 
 use crate::{
-    BlockError, BlockOutcome, ChainSpec, DaoBalanceOutOfRange, Outputs, RecoveredBlock, StateDiff,
+    BlockError, BlockOutcome, ChainSpec, DaoBalanceOutOfRange, Outputs, RecoveredBlock, ScheduleReport, StateDiff,
     block_checks::check_block, block_hooks::is_dao_block, chain_spec::BlockRules,
 };
 use alloy_evm::{
@@ -54,6 +54,7 @@ pub fn execute_serial<S: DatabaseRef + Sync>(
         diff: StateDiff::from_bundle(&bundle),
         bundle: outputs.bundle.then_some(bundle),
         access_list,
+        report: ScheduleReport::default(),
     })
 }
 

@@ -1,0 +1,26 @@
+//! What all workers of a block share.
+
+use super::slots::TransactionSlot;
+use crate::{
+    RecoveredBlock,
+    state::{AccountRef, BlockState, Snapshot},
+};
+use revm::{
+    context::{BlockEnv, CfgEnv},
+    primitives::{AddressSet, hardfork::SpecId},
+};
+
+/// The block, its environment and its state; everything here is shared and only entries inside change.
+pub(crate) struct BlockContext<'b> {
+    pub(crate) snapshot: &'b dyn Snapshot,
+    pub(crate) state: &'b BlockState,
+    pub(crate) block: &'b RecoveredBlock,
+    pub(crate) spec: SpecId,
+    pub(crate) cfg: CfgEnv,
+    pub(crate) env: BlockEnv,
+    pub(crate) beneficiary: AccountRef,
+    pub(crate) precompiles: &'b AddressSet,
+    pub(crate) slots: Vec<TransactionSlot>,
+    /// Keep every transaction's accesses: somebody wants the access list or a report.
+    pub(crate) keep_records: bool,
+}

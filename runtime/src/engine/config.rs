@@ -1,0 +1,62 @@
+//! How the engine runs. Everything that may change speed is here, nothing here may change results.
+
+use alloy_eip7928::BlockAccessList;
+
+/// Which path executes a block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Stock revm, one transaction after the other: the oracle that everything else is compared with.
+    Serial,
+    /// The engine decides, transaction by transaction, what may run ahead of the commit.
+    #[default]
+    Parallel,
+    /// Everything that can run ahead does, whether it pays or not: for tests.
+    Forced,
+}
+
+/// Configuration of an [`Engine`](super::Engine).
+#[derive(Clone, Debug, PartialEq)]
+pub struct EngineConfig {
+    /// Threads that execute, the caller's included; at least one.
+    pub threads: usize,
+    /// Which path executes a block.
+    pub mode: Mode,
+    /// Least speed-up that the plan of a batch must promise before anything in it runs ahead of the commit.
+    pub min_parallelism: f64,
+    /// Transactions planned at a time, at most.
+    pub batch: usize,
+    /// Unknown transactions after which a batch ends, so that what they teach serves the next one.
+    pub unknown_per_batch: usize,
+    /// Part of the executions ahead that may turn out wrong before the engine holds back.
+    pub max_retry_share: f64,
+    /// Learn from executed transactions.
+    pub learn: bool,
+    /// Bytes of the shared cache of precompile results; zero turns it off.
+    pub precompile_cache_bytes: usize,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            threads: 1,
+            mode: Mode::default(),
+            min_parallelism: 1.15,
+            batch: 1024,
+            unknown_per_batch: 16,
+            max_retry_share: 0.3,
+            learn: true,
+            precompile_cache_bytes: 16 << 20,
+        }
+    }
+}
+
+/// What is known about a block's accesses before it runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum AccessHints<'a> {
+    /// Nothing but what the predictor says.
+    #[default]
+    Predicted,
+    /// The block's own access list (EIP-7928). It is checked: a list that is false in any point is reported as
+    /// [`InvalidBlock::AccessList`](crate::error::InvalidBlock).
+    Exact(&'a BlockAccessList),
+}

@@ -1,0 +1,173 @@
+//! The ordered commit: one cursor over the transactions of the block.
+//!
+//! A transaction is final when all before it are and everything it relied on is true. What ran ahead is validated; what fails, and what never ran
+//! ahead, runs here on the committed state, where it cannot be wrong. Nobody owns the cursor: whoever finishes something tries to take
+//! it and commits as far as it goes.
+
+use super::{
+    apply::apply,
+    block_context::BlockContext,
+    native,
+    record::TransactionRecord,
+    slots::Class,
+};
+use crate::{
+    Receipt,
+    evm::{self, LeanError, LeanEvm},
+    state::SnapshotError,
+};
+use alloy_consensus::Transaction as _;
+use alloy_evm::FromRecoveredTx;
+use revm::{
+    context::{Cfg, TxEnv, result::EVMError},
+    context_interface::result::ExecutionResult,
+};
+use std::cmp::min;
+
+/// Why the ordered commit stopped before the end of the block.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The block looks invalid, or something happened that cannot be explained: the serial path decides.
+    Doubt(String),
+    /// The parent state cannot be read.
+    Database(SnapshotError),
+}
+
+/// Counters of the commit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counters {
+    /// Plain transfers done without the EVM.
+    pub(crate) native: u32,
+    /// Executed on the EVM at their turn, never ahead of it.
+    pub(crate) ordered: u32,
+    /// Executed ahead and found valid.
+    pub(crate) ahead: u32,
+    /// Executed ahead, found wrong, executed again.
+    pub(crate) retried: u32,
+    /// Executed ahead without a result, executed again.
+    pub(crate) abandoned: u32,
+}
+
+/// State of the ordered commit.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// Transactions committed so far.
+    pub(crate) next: usize,
+    pub(crate) receipts: Vec<Receipt>,
+    pub(crate) gas_used: u64,
+    pub(crate) stop: Option<Stop>,
+    pub(crate) counters: Counters,
+    scratch: TransactionRecord,
+}
+
+impl Ledger {
+    pub(crate) fn with_capacity(transactions: usize) -> Self {
+        Self { receipts: Vec::with_capacity(transactions), ..Self::default() }
+    }
+
+    /// Commits the next transaction, which must be ready. False when the commit has stopped.
+    pub(crate) fn commit_next<'b>(&mut self, block: &BlockContext<'b>, evm: &mut LeanEvm<'b>) -> bool {
+        let position = self.next;
+        let tx = &block.block.transactions()[position];
+        let available = block.env.gas_limit - self.gas_used;
+        if min(tx.gas_limit(), block.cfg.tx_gas_limit_cap()) > available {
+            self.stop = Some(Stop::Doubt(format!("transaction {position} does not fit into the block")));
+            return false;
+        }
+        let slot = &block.slots[position];
+        let mut record = if block.keep_records || slot.class() == Class::Ahead {
+            std::mem::take(&mut *slot.record.lock())
+        } else {
+            std::mem::take(&mut self.scratch)
+        };
+        let outcome = self.commit_record(block, evm, position, &mut record);
+        if outcome.is_ok() {
+            self.gas_used += record.gas_used;
+            self.receipts.push(Receipt {
+                tx_type: tx.tx_type(),
+                success: record.success,
+                cumulative_gas_used: self.gas_used,
+                logs: std::mem::take(&mut record.logs),
+            });
+            self.next += 1;
+        }
+        if block.keep_records || slot.class() == Class::Ahead {
+            *slot.record.lock() = record;
+        } else {
+            self.scratch = record;
+        }
+        match outcome {
+            Ok(()) => true,
+            Err(stop) => {
+                self.stop = Some(stop);
+                false
+            }
+        }
+    }
+
+    fn commit_record<'b>(
+        &mut self,
+        block: &BlockContext<'b>,
+        evm: &mut LeanEvm<'b>,
+        position: usize,
+        record: &mut TransactionRecord,
+    ) -> Result<(), Stop> {
+        let slot = &block.slots[position];
+        match slot.class() {
+            Class::Ahead => {
+                if !record.abandoned && record.holds() {
+                    self.counters.ahead += 1;
+                    apply(record, Some(block.beneficiary), block.spec);
+                    return Ok(());
+                }
+                if record.abandoned {
+                    self.counters.abandoned += 1;
+                } else {
+                    self.counters.retried += 1;
+                    record.retract_slots();
+                }
+            }
+            Class::Native => {
+                record.clear();
+                record.index = position as u32 + 1;
+                let accounts = *slot.native.lock();
+                let tx = &block.block.transactions()[position];
+                if let Some(accounts) = accounts
+                    && native::transfer(tx, accounts, block.beneficiary, &block.cfg, &block.env, record, block.keep_records)
+                {
+                    self.counters.native += 1;
+                    return Ok(());
+                }
+                self.counters.ordered += 1;
+            }
+            Class::Ordered => self.counters.ordered += 1,
+            Class::Unplanned => unreachable!("transaction {position} was never planned"),
+        }
+        execute(block, evm, position, false, record).map_err(|error| match error {
+            EVMError::Database(error) => Stop::Database(error),
+            error => Stop::Doubt(format!("transaction {position}: {error}")),
+        })?;
+        record.publish_slots();
+        apply(record, Some(block.beneficiary), block.spec);
+        Ok(())
+    }
+}
+
+/// Runs a transaction and captures what it did. Nothing is published or committed.
+pub(crate) fn execute<'b>(
+    block: &BlockContext<'b>,
+    evm: &mut LeanEvm<'b>,
+    position: usize,
+    speculative: bool,
+    record: &mut TransactionRecord,
+) -> Result<(), LeanError> {
+    let env = TxEnv::from_recovered_tx(&block.block.transactions()[position], block.block.senders()[position]);
+    let result = evm::run(evm, env, position as u32 + 1, speculative)?;
+    record.capture(&mut evm.ctx.journaled_state);
+    record.gas_used = result.tx_gas_used();
+    record.success = result.is_success();
+    record.logs = match result {
+        ExecutionResult::Success { logs, .. } | ExecutionResult::Revert { logs, .. } | ExecutionResult::Halt { logs, .. } => logs,
+    };
+    Ok(())
+}

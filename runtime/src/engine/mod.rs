@@ -1,0 +1,288 @@
+//! The parallel engine.
+//!
+//! Read [`Engine::execute_block`] first. One block goes this way: system calls; then every thread runs [`worker`]'s loop, in which transactions are planned
+//! ([`plan`]), run ahead of their turn when that pays, and committed in order ([`ledger`]); then rewards, withdrawals and requests; then the committed
+//! state is folded into the outcome ([`collect`]). What a transaction leaves behind is a [`record`]; whether it may count is decided by
+//! [`record::TransactionRecord::holds`] alone, when all transactions before it are final. Everything else (predictions, edges, priorities) only decides
+//! how soon that happens.
+//!
+//! If anything happens that cannot be explained (a transaction that looks invalid, a broken invariant), the block is executed anew by the serial
+//! oracle, and its word counts.
+
+mod apply;
+mod block_context;
+mod collect;
+mod config;
+mod ledger;
+mod native;
+mod ordered_database;
+mod plan;
+mod queue;
+mod record;
+mod report;
+mod slots;
+mod worker;
+
+pub use config::{AccessHints, EngineConfig, Mode};
+pub use report::{Path, ScheduleReport};
+
+use crate::{
+    BlockError, BlockOutcome, ChainSpec, Outputs, RecoveredBlock,
+    access_list::AccessListBuilder,
+    block_hooks, oracle,
+    evm::LocalView,
+    predict::{Predictor, PredictorConfig},
+    state::{BlockState, Snapshot, SnapshotError},
+};
+use block_context::BlockContext;
+use ledger::Stop;
+use ordered_database::OrderedDatabase;
+use parking_lot::Mutex;
+use record::TransactionRecord;
+use revm::{
+    DatabaseRef,
+    handler::EthPrecompiles,
+    primitives::hardfork::SpecId,
+};
+use slots::TransactionSlot;
+use worker::Shared;
+
+/// Executes blocks. It keeps threads, memory and what it has learned from block to block; none of that changes results.
+pub struct Engine {
+    config: EngineConfig,
+    pool: Option<rayon::ThreadPool>,
+    predictor: Mutex<Predictor>,
+    state: BlockState,
+    views: Vec<LocalView>,
+    records: Vec<TransactionRecord>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// The engine could not start its threads.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start {threads} worker threads")]
+pub struct EngineError {
+    threads: usize,
+    source: rayon::ThreadPoolBuildError,
+}
+
+impl Engine {
+    /// An engine with its own threads and an empty predictor.
+    pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
+        let helpers = config.threads.saturating_sub(1);
+        let pool = (helpers > 0)
+            .then(|| {
+                rayon::ThreadPoolBuilder::new()
+                    .num_threads(helpers)
+                    .thread_name(|index| format!("braid-worker-{index}"))
+                    .build()
+                    .map_err(|source| EngineError { threads: helpers, source })
+            })
+            .transpose()?;
+        Ok(Self {
+            config,
+            pool,
+            predictor: Mutex::new(Predictor::new(PredictorConfig::default())),
+            state: BlockState::default(),
+            views: Vec::new(),
+            records: Vec::new(),
+        })
+    }
+
+    /// The configuration.
+    pub const fn config(&self) -> &EngineConfig {
+        &self.config
+    }
+
+    /// What was learned so far.
+    pub fn predictor(&mut self) -> &mut Predictor {
+        self.predictor.get_mut()
+    }
+
+    /// Replaces what was learned.
+    pub fn set_predictor(&mut self, predictor: Predictor) {
+        self.predictor = Mutex::new(predictor);
+    }
+
+    /// Executes a block on its parent state. The outcome is that of serial execution, whatever the configuration.
+    ///
+    /// # Errors
+    /// [`BlockError::Invalid`] is always the verdict of the serial oracle. Any other error says nothing about the block.
+    pub fn execute_block<S: DatabaseRef + Sync>(
+        &mut self,
+        snapshot: &S,
+        block: &RecoveredBlock,
+        spec: &ChainSpec,
+        hints: AccessHints<'_>,
+        outputs: Outputs,
+    ) -> Result<BlockOutcome, BlockError> {
+        let _ = hints;
+        let is_new_fork = spec.spec_id(block.header()).is_enabled_in(SpecId::AMSTERDAM);
+        if self.config.mode == Mode::Serial || is_new_fork {
+            return oracle::execute_serial(snapshot, block, spec, outputs);
+        }
+        let mut state = std::mem::take(&mut self.state);
+        let outcome = self.execute_parallel(snapshot, &state, block, spec, outputs);
+        state.clear();
+        self.state = state;
+        match outcome {
+            Ok(outcome) => Ok(outcome),
+            Err(Failure::Decided(error)) => Err(error),
+            Err(Failure::Doubt(reason)) => {
+                let mut outcome = oracle::execute_serial(snapshot, block, spec, outputs)?;
+                outcome.report.path = Path::Fallback(reason);
+                Ok(outcome)
+            }
+        }
+    }
+
+    fn execute_parallel<S: DatabaseRef + Sync>(
+        &mut self,
+        parent: &S,
+        state: &BlockState,
+        block: &RecoveredBlock,
+        spec: &ChainSpec,
+        outputs: Outputs,
+    ) -> Result<BlockOutcome, Failure> {
+        let snapshot: &dyn Snapshot = parent;
+        let env = spec.evm_env(block.header());
+        let spec_id = *env.spec_id();
+        let mut list = outputs.access_list.then(AccessListBuilder::default);
+        let mut failure = None;
+        let mut hooks = |index, list: Option<&mut AccessListBuilder>, run: &mut dyn FnMut(OrderedDatabase<'_>) -> Result<(), BlockError>| {
+            let result = run(OrderedDatabase { snapshot, state, index, spec: spec_id, list, failure: &mut failure });
+            match failure.take() {
+                Some(error) => Err(Failure::database(error)),
+                None => result.map_err(Failure::from),
+            }
+        };
+        hooks(0, list.as_mut(), &mut |db| block_hooks::pre_execution(db, env.clone(), block, spec))?;
+
+        let transactions = block.transactions().len();
+        let threads = self.config.threads.max(1);
+        self.records.resize_with(transactions.max(self.records.len()), TransactionRecord::default);
+        self.views.resize_with(threads.max(self.views.len()), LocalView::default);
+        let precompiles = EthPrecompiles::new(spec_id);
+        let beneficiary =
+            state.account(snapshot, env.block_env.beneficiary).map_err(Failure::database)?;
+        let shared = Shared::new(
+            BlockContext {
+                snapshot,
+                state,
+                block,
+                spec: spec_id,
+                cfg: env.cfg_env.clone(),
+                env: env.block_env.clone(),
+                beneficiary,
+                precompiles: precompiles.warm_addresses(),
+                slots: self.records.drain(..transactions).map(TransactionSlot::new).collect(),
+                keep_records: outputs.access_list || outputs.report,
+            },
+            &self.config,
+            &self.predictor,
+        );
+        let mut views: Vec<_> = self.views.drain(..).collect();
+        if transactions > 0 {
+            run_workers(&shared, self.pool.as_ref(), &mut views);
+        }
+        self.views = views;
+        let (slots, ledger, plan) = shared.finish();
+        if let Some(stop) = ledger.stop {
+            self.recycle(slots);
+            return Err(match stop {
+                Stop::Doubt(reason) => Failure::Doubt(reason),
+                Stop::Database(error) => Failure::database(error),
+            });
+        }
+        if ledger.next != transactions {
+            return Err(Failure::Doubt(format!("the commit ended at {} of {transactions}", ledger.next)));
+        }
+        if let Some(list) = &mut list {
+            for slot in &slots {
+                collect::list_accesses(list, &slot.record.lock(), beneficiary, spec_id);
+            }
+        }
+        self.recycle(slots);
+
+        let mut requests = Default::default();
+        let last = transactions as u32 + 1;
+        let receipts = ledger.receipts;
+        hooks(last, list.as_mut(), &mut |db| {
+            requests = block_hooks::post_execution(db, env.clone(), block, spec, &receipts)?;
+            Ok(())
+        })?;
+        let diff = collect::state_diff(state);
+        let access_list = list
+            .map(|list| list.finish(parent))
+            .transpose()
+            .map_err(|error| Failure::database(SnapshotError::new(error)))?;
+        Ok(BlockOutcome {
+            receipts,
+            gas_used: ledger.gas_used,
+            blob_gas_used: blob_gas_used(block, spec_id),
+            requests,
+            bundle: None,
+            diff,
+            access_list,
+            report: ScheduleReport::new(threads, ledger.counters, plan),
+        })
+    }
+
+    /// Keeps the records' memory for the next block.
+    fn recycle(&mut self, slots: Vec<TransactionSlot>) {
+        self.records.extend(slots.into_iter().map(|slot| {
+            let mut record = slot.record.into_inner();
+            record.clear();
+            record
+        }));
+    }
+}
+
+/// Runs the workers, one of them on this thread.
+fn run_workers(shared: &Shared<'_>, pool: Option<&rayon::ThreadPool>, views: &mut [LocalView]) {
+    let Some((own, others)) = views.split_first_mut() else { return };
+    match pool {
+        None => *own = worker::work(shared, std::mem::take(own)),
+        Some(pool) => pool.in_place_scope(|scope| {
+            for view in others.iter_mut().take(pool.current_num_threads()) {
+                scope.spawn(move |_| *view = worker::work(shared, std::mem::take(view)));
+            }
+            *own = worker::work(shared, std::mem::take(own));
+        }),
+    }
+}
+
+/// Blob gas of the block's transactions (EIP-4844).
+fn blob_gas_used(block: &RecoveredBlock, spec: SpecId) -> u64 {
+    if !spec.is_enabled_in(SpecId::CANCUN) {
+        return 0;
+    }
+    block.transactions().iter().filter_map(alloy_consensus::Transaction::blob_gas_used).sum()
+}
+
+enum Failure {
+    /// Nothing to be gained from another try.
+    Decided(BlockError),
+    /// The oracle decides.
+    Doubt(String),
+}
+
+impl Failure {
+    fn database(error: SnapshotError) -> Self {
+        Self::Decided(BlockError::Database(Box::new(error)))
+    }
+}
+
+impl From<BlockError> for Failure {
+    fn from(error: BlockError) -> Self {
+        match error {
+            BlockError::Database(_) => Self::Decided(error),
+            error => Self::Doubt(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The committed state as a revm database: what a block does before its first and after its last transaction runs on it.
+
+use super::apply::settle;
+use crate::{
+    AccountState,
+    access_list::AccessListBuilder,
+    state::{BlockState, Snapshot, SnapshotError},
+};
+use alloy_primitives::{Address, B256, U256, map::AddressMap};
+use revm::{
+    Database, DatabaseCommit,
+    primitives::{KECCAK_EMPTY, hardfork::SpecId},
+    state::{Account, AccountInfo, Bytecode},
+};
+use std::fmt;
+
+/// Reads and commits at one block access index, when no worker runs.
+pub(crate) struct OrderedDatabase<'a> {
+    pub(crate) snapshot: &'a dyn Snapshot,
+    pub(crate) state: &'a BlockState,
+    pub(crate) index: u32,
+    pub(crate) spec: SpecId,
+    pub(crate) list: Option<&'a mut AccessListBuilder>,
+    /// A read that failed inside a commit, which cannot report it.
+    pub(crate) failure: &'a mut Option<SnapshotError>,
+}
+
+impl fmt::Debug for OrderedDatabase<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OrderedDatabase").field("index", &self.index).finish_non_exhaustive()
+    }
+}
+
+impl Database for OrderedDatabase<'_> {
+    type Error = SnapshotError;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, SnapshotError> {
+        let entry = self.state.account(self.snapshot, address)?;
+        let committed = entry.committed();
+        let Some(state) = committed.state else { return Ok(None) };
+        let code = match &committed.new_code {
+            Some(code) => code.clone(),
+            None if state.code_hash == KECCAK_EMPTY => Bytecode::default(),
+            None => match entry.base_code() {
+                Some(code) => code.clone(),
+                None => entry.set_base_code(self.snapshot.code(state.code_hash)?).clone(),
+            },
+        };
+        Ok(Some(AccountInfo {
+            balance: state.balance,
+            nonce: state.nonce,
+            code_hash: state.code_hash,
+            code: Some(code),
+            account_id: None,
+        }))
+    }
+
+    fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, SnapshotError> {
+        self.snapshot.code(hash)
+    }
+
+    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, SnapshotError> {
+        let account = self.state.account(self.snapshot, address)?;
+        Ok(self.state.slot(self.snapshot, account, slot)?.read(u32::MAX).0)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, SnapshotError> {
+        self.snapshot.block_hash(number)
+    }
+}
+
+impl OrderedDatabase<'_> {
+    fn commit_account(&mut self, address: Address, account: &Account) -> Result<(), SnapshotError> {
+        if !account.is_touched() {
+            return Ok(());
+        }
+        let entry = self.state.account(self.snapshot, address)?;
+        if !account.is_selfdestructed() {
+            for (slot, value) in account.storage.iter().filter(|(_, value)| value.is_changed()) {
+                self.state.slot(self.snapshot, entry, *slot)?.write(self.index, value.present_value);
+            }
+        }
+        let mut committed = entry.committed();
+        let after =
+            if account.is_selfdestructed() { None } else { settle(AccountState::from(&account.info), self.spec) };
+        if after == committed.state {
+            return Ok(());
+        }
+        let code_hash = |state: Option<AccountState>| state.map_or(KECCAK_EMPTY, |state| state.code_hash);
+        if code_hash(after) != code_hash(committed.state) {
+            committed.new_code = account.info.code.clone().filter(|_| code_hash(after) != KECCAK_EMPTY);
+        }
+        if after.is_none() {
+            entry.wipe_storage(self.index);
+        }
+        committed.state = after;
+        entry.publish(&mut committed);
+        Ok(())
+    }
+}
+
+impl DatabaseCommit for OrderedDatabase<'_> {
+    fn commit(&mut self, changes: AddressMap<Account>) {
+        for (address, mut account) in changes {
+            if let Err(error) = self.commit_account(address, &account) {
+                self.failure.get_or_insert(error);
+            }
+            if let Some(list) = &mut self.list {
+                let stays = !self.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON)
+                    && account.is_empty()
+                    && !account.is_selfdestructed()
+                    && !account.is_created();
+                if stays {
+                    account.unmark_touch();
+                }
+                list.record(u64::from(self.index), address, &account);
+            }
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Planning: which transactions run ahead of the commit, and what each of them waits for.
+//!
+//! Transactions are planned in batches, in block order, while earlier ones already run. For each, the predicted keys are looked up in a map from
+//! key to last predicted writer; a hit is an edge. The map is keyed by hashes: it only steers the schedule, where two keys with the same hash
+//! cost an edge too many and nothing else. Writes need no edges among each other, and balance additions none at all.
+
+use super::{
+    block_context::BlockContext,
+    config::{EngineConfig, Mode},
+    native::{self, NativeTransfer},
+    queue::ReadyQueue,
+    slots::{Class, Until},
+};
+use crate::{
+    predict::{AccountFields, BlockContext as PredictedBlock, KeccakCache, PredictedKey, Prediction, Predictor, StateView, TransactionShape},
+    state::{BlockState, Snapshot, SnapshotError},
+};
+use alloy_consensus::Transaction as _;
+use alloy_primitives::{Address, B256, TxKind, U256, map::{AddressMap, DefaultHashBuilder, HashMap}};
+use revm::primitives::KECCAK_EMPTY;
+use std::hash::BuildHasher;
+
+/// What the plan of a block looks like.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PlanSummary {
+    /// Connected groups among the transactions that run ahead.
+    pub(crate) groups: u32,
+    /// Predicted gas of the longest chain.
+    pub(crate) critical_path_gas: u64,
+    /// Predicted gas of everything that runs ahead.
+    pub(crate) total_gas: u64,
+    /// Transactions without a template.
+    pub(crate) unknown: u32,
+}
+
+/// The planner of one block.
+pub(crate) struct Planner {
+    pub(crate) next: usize,
+    pub(crate) summary: PlanSummary,
+    hasher: DefaultHashBuilder,
+    /// Last predicted writer of a slot or an account field, by hash of the key.
+    writers: HashMap<u64, u32>,
+    /// Last transaction without a template, by recipient: such transactions are taken to depend on each other.
+    unknown: AddressMap<u32>,
+    keccak: KeccakCache,
+    prediction: Prediction,
+    edges: Vec<(u32, u32, Until)>,
+    /// Of the batch: class and predicted gas.
+    planned: Vec<(Class, u64)>,
+    longest: Vec<u64>,
+}
+
+/// Part of a key that is not a storage slot.
+#[derive(Clone, Copy, Hash)]
+enum Field {
+    Balance,
+    Nonce,
+    Code,
+}
+
+impl Planner {
+    pub(crate) fn new() -> Self {
+        Self {
+            next: 0,
+            summary: PlanSummary::default(),
+            hasher: DefaultHashBuilder::default(),
+            writers: HashMap::default(),
+            unknown: AddressMap::default(),
+            keccak: KeccakCache::default(),
+            prediction: Prediction::default(),
+            edges: Vec::new(),
+            planned: Vec::new(),
+            longest: Vec::new(),
+        }
+    }
+
+    /// Plans the next batch and starts what can start.
+    pub(crate) fn plan_batch(
+        &mut self,
+        block: &BlockContext<'_>,
+        predictor: &Predictor,
+        config: &EngineConfig,
+        hold_back: bool,
+        queue: &ReadyQueue,
+    ) -> Result<(), SnapshotError> {
+        let first = self.next;
+        let all_ordered = config.mode != Mode::Forced && (config.threads == 1 || hold_back);
+        self.edges.clear();
+        self.planned.clear();
+        let mut unknown = 0;
+        while self.next < block.slots.len() && self.planned.len() < config.batch && unknown < config.unknown_per_batch {
+            let position = self.next as u32;
+            let (class, gas, known) = self.plan_one(block, predictor, position, all_ordered)?;
+            self.planned.push((class, gas));
+            unknown += usize::from(!known);
+            self.next += 1;
+        }
+        self.summary.unknown += unknown as u32;
+        let ahead_pays = self.weigh(first, config);
+        for (offset, (class, _)) in self.planned.iter_mut().enumerate() {
+            if *class == Class::Ahead && !ahead_pays {
+                *class = Class::Ordered;
+            }
+            if *class != Class::Ahead {
+                block.slots[first + offset].set_class(*class);
+            }
+        }
+        self.start(first, block, queue);
+        Ok(())
+    }
+
+    fn plan_one(
+        &mut self,
+        block: &BlockContext<'_>,
+        predictor: &Predictor,
+        position: u32,
+        all_ordered: bool,
+    ) -> Result<(Class, u64, bool), SnapshotError> {
+        let tx = &block.block.transactions()[position as usize];
+        let sender = block.block.senders()[position as usize];
+        if let Some(recipient) = native::recipient_of(tx, block.precompiles) {
+            let recipient = block.state.account(block.snapshot, recipient)?;
+            if recipient.base.is_none_or(|base| base.code_hash == KECCAK_EMPTY) {
+                let sender = block.state.account(block.snapshot, sender)?;
+                *block.slots[position as usize].native.lock() = Some(NativeTransfer { sender, recipient });
+                return Ok((Class::Native, 0, true));
+            }
+        }
+        // An EIP-7702 transaction sets code and nonces of accounts that only its signatures name.
+        if all_ordered || tx.is_eip7702() {
+            return Ok((Class::Ordered, tx.gas_limit(), true));
+        }
+        let code_hash = match tx.kind() {
+            TxKind::Call(to) => {
+                block.state.account(block.snapshot, to)?.base.map_or(KECCAK_EMPTY, |base| base.code_hash)
+            }
+            TxKind::Create => KECCAK_EMPTY,
+        };
+        let shape = shape(block, position as usize, code_hash);
+        let view = ParentState { snapshot: block.snapshot, state: block.state };
+        let mut prediction = std::mem::take(&mut self.prediction);
+        predictor.predict(&shape, &view, &mut self.keccak, &mut prediction);
+        let known = prediction.known;
+        for key in &prediction.keys {
+            self.read(position, &key.key);
+        }
+        if let TxKind::Call(to) = tx.kind() {
+            self.edge(position, (to, Field::Code), Until::Committed);
+            if !known && let Some(previous) = self.unknown.insert(to, position) {
+                self.edges.push((previous, position, Until::Executed));
+            }
+        }
+        for key in &prediction.keys {
+            self.write(position, &key.key);
+        }
+        if tx.kind().is_create() {
+            let created = self.hasher.hash_one((sender.create(tx.nonce()), Field::Code));
+            self.writers.insert(created, position);
+        }
+        let gas = prediction.gas.clamp(21_000, tx.gas_limit().max(21_000));
+        self.prediction = prediction;
+        Ok((Class::Ahead, gas, known))
+    }
+
+    fn edge(&mut self, position: u32, key: impl std::hash::Hash, until: Until) {
+        if let Some(writer) = self.writers.get(&self.hasher.hash_one(key))
+            && *writer != position
+        {
+            self.edges.push((*writer, position, until));
+        }
+    }
+
+    fn read(&mut self, position: u32, key: &PredictedKey) {
+        match *key {
+            PredictedKey::Slot { address, slot, .. } => self.edge(position, (address, slot), Until::Executed),
+            PredictedKey::Account { address, fields, .. } => {
+                for (field, part) in
+                    [(AccountFields::BALANCE, Field::Balance), (AccountFields::NONCE, Field::Nonce), (AccountFields::CODE, Field::Code)]
+                {
+                    if fields.contains(field) {
+                        self.edge(position, (address, part), Until::Committed);
+                    }
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, position: u32, key: &PredictedKey) {
+        match *key {
+            PredictedKey::Slot { address, slot, write: true } => {
+                self.writers.insert(self.hasher.hash_one((address, slot)), position);
+            }
+            PredictedKey::Account { address, fields, .. } => {
+                if fields.intersects(AccountFields::CREDIT.union(AccountFields::FUNDS)) {
+                    self.writers.insert(self.hasher.hash_one((address, Field::Balance)), position);
+                }
+                if fields.contains(AccountFields::LIFE) {
+                    self.writers.insert(self.hasher.hash_one((address, Field::Code)), position);
+                    self.writers.insert(self.hasher.hash_one((address, Field::Nonce)), position);
+                }
+            }
+            PredictedKey::Slot { .. } => {}
+        }
+    }
+
+    /// Finds the longest chain behind each transaction of the batch; false when running ahead would not pay.
+    fn weigh(&mut self, first: usize, config: &EngineConfig) -> bool {
+        self.longest.clear();
+        self.longest.extend(self.planned.iter().map(|(_, gas)| *gas));
+        self.edges.sort_unstable_by_key(|(from, to, _)| (*to, *from));
+        self.edges.dedup_by_key(|(from, to, _)| (*to, *from));
+        for (from, to, _) in self.edges.iter().rev() {
+            let Some(from) = (*from as usize).checked_sub(first) else { continue };
+            let path = self.planned[from].1 + self.longest[*to as usize - first];
+            self.longest[from] = self.longest[from].max(path);
+        }
+        let ahead = || self.planned.iter().zip(&self.longest).filter(|((class, _), _)| *class == Class::Ahead);
+        let total: u64 = ahead().map(|((_, gas), _)| *gas).sum();
+        let critical = ahead().map(|(_, longest)| *longest).max().unwrap_or(0);
+        self.summary.total_gas += total;
+        self.summary.critical_path_gas = self.summary.critical_path_gas.max(critical);
+        if config.mode == Mode::Forced {
+            return true;
+        }
+        let span = (total as f64 / config.threads as f64).max(critical as f64);
+        total > 0 && total as f64 >= config.min_parallelism * span
+    }
+
+    /// Draws the edges of the batch and releases what waits for nothing.
+    fn start(&mut self, first: usize, block: &BlockContext<'_>, queue: &ReadyQueue) {
+        let total: u64 = self.planned.iter().filter(|(class, _)| *class == Class::Ahead).map(|(_, gas)| *gas).sum();
+        let mut edges = self.edges.iter().peekable();
+        let mut ready = Vec::new();
+        for (offset, (class, _)) in self.planned.iter().enumerate() {
+            let position = (first + offset) as u32;
+            let slot = &block.slots[position as usize];
+            let mut is_root = true;
+            while let Some((from, _, until)) = edges.next_if(|(_, to, _)| *to == position) {
+                if *class != Class::Ahead {
+                    continue;
+                }
+                is_root = false;
+                let predecessor = &block.slots[*from as usize];
+                slot.hold();
+                if !predecessor.add_dependent(position, *until) {
+                    slot.release();
+                }
+            }
+            if *class != Class::Ahead {
+                continue;
+            }
+            self.summary.groups += u32::from(is_root);
+            // Only chains that are long compared with what each worker gets in all are worth running out of block order.
+            let longest = self.longest[offset];
+            slot.set_priority(if longest * 16 > total { longest } else { 0 });
+            slot.set_class(Class::Ahead);
+            if slot.release() {
+                ready.push((slot.priority(), position));
+            }
+        }
+        queue.push(ready);
+        queue.notify();
+    }
+}
+
+/// The transaction at `position`, as the predictor sees it.
+pub(crate) fn shape<'a>(block: &'a BlockContext<'_>, position: usize, code_hash: B256) -> TransactionShape<'a> {
+    let tx = &block.block.transactions()[position];
+    TransactionShape {
+        sender: block.block.senders()[position],
+        to: tx.to(),
+        code_hash,
+        input: tx.input(),
+        value: tx.value(),
+        gas_limit: tx.gas_limit(),
+        block: PredictedBlock {
+            number: block.env.number.saturating_to(),
+            timestamp: block.env.timestamp.saturating_to(),
+            beneficiary: block.env.beneficiary,
+            base_fee: block.env.basefee,
+        },
+    }
+}
+
+/// The state that predictions may look at.
+pub(crate) struct ParentState<'b> {
+    snapshot: &'b dyn Snapshot,
+    state: &'b BlockState,
+}
+
+impl StateView for ParentState<'_> {
+    fn storage(&self, address: Address, slot: U256) -> Option<U256> {
+        let account = self.state.account(self.snapshot, address).ok()?;
+        Some(self.state.slot(self.snapshot, account, slot).ok()?.last())
+    }
+
+    fn code_hash(&self, address: Address) -> Option<B256> {
+        self.state.account(self.snapshot, address).ok()?.base.map(|base| base.code_hash)
+    }
+}

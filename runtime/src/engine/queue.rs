@@ -1,0 +1,141 @@
+//! The queue of transactions that may start, and the place where idle workers sleep.
+//!
+//! The longest remaining chain goes first, then block order. Workers that find nothing sleep on a condition variable: a spinning worker would
+//! take time from the others' cores and gain nothing.
+
+use parking_lot::{Condvar, Mutex};
+use std::{cmp::Reverse, collections::BinaryHeap};
+
+#[derive(Debug, Default)]
+struct Waiting {
+    ready: BinaryHeap<(u64, Reverse<u32>)>,
+    sleepers: usize,
+    /// Counts every event that may give a sleeper something to do.
+    events: u64,
+    closed: bool,
+}
+
+/// What a worker got from the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pop {
+    /// Transactions were put into the batch.
+    Some,
+    /// Nothing is ready. The number identifies the moment: see [`ReadyQueue::sleep`].
+    Empty(u64),
+    /// The block is over.
+    Closed,
+}
+
+/// The ready queue of one block.
+#[derive(Debug, Default)]
+pub(crate) struct ReadyQueue {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+impl ReadyQueue {
+    /// Adds transactions that may start, with their priorities.
+    pub(crate) fn push(&self, ready: impl IntoIterator<Item = (u64, u32)>) {
+        let mut waiting = self.waiting.lock();
+        let before = waiting.ready.len();
+        waiting.ready.extend(ready.into_iter().map(|(priority, transaction)| (priority, Reverse(transaction))));
+        let added = waiting.ready.len() - before;
+        if added == 0 {
+            return;
+        }
+        waiting.events += 1;
+        let wake = added.min(waiting.sleepers);
+        drop(waiting);
+        for _ in 0..wake {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Takes up to `most` transactions, best first; several only as long as all of them have no special priority and leave enough for others.
+    pub(crate) fn pop(&self, batch: &mut Vec<u32>, most: usize) -> Pop {
+        let mut waiting = self.waiting.lock();
+        if waiting.closed {
+            return Pop::Closed;
+        }
+        let Some((priority, Reverse(first))) = waiting.ready.pop() else { return Pop::Empty(waiting.events) };
+        batch.push(first);
+        if priority == 0 {
+            let most = most.min(waiting.ready.len() / 4);
+            for _ in 0..most {
+                match waiting.ready.pop() {
+                    Some((_, Reverse(next))) => batch.push(next),
+                    None => break,
+                }
+            }
+        }
+        Pop::Some
+    }
+
+    /// Number of transactions that are ready.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.lock().ready.len()
+    }
+
+    /// Sleeps until something happens after the moment `seen`.
+    pub(crate) fn sleep(&self, seen: u64) {
+        let mut waiting = self.waiting.lock();
+        while waiting.events == seen && !waiting.closed {
+            waiting.sleepers += 1;
+            self.changed.wait(&mut waiting);
+            waiting.sleepers -= 1;
+        }
+    }
+
+    /// Wakes everybody: something changed that is not in the queue.
+    pub(crate) fn notify(&self) {
+        let mut waiting = self.waiting.lock();
+        waiting.events += 1;
+        if waiting.sleepers > 0 {
+            drop(waiting);
+            self.changed.notify_all();
+        }
+    }
+
+    /// Ends the block: workers find the queue closed.
+    pub(crate) fn close(&self) {
+        let mut waiting = self.waiting.lock();
+        waiting.closed = true;
+        drop(waiting);
+        self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_chain_goes_first_then_block_order() {
+        let queue = ReadyQueue::default();
+        queue.push([(0, 3), (0, 1), (90, 7), (500, 9)]);
+        let mut order = Vec::new();
+        while let Pop::Some = queue.pop(&mut order, 0) {}
+        assert_eq!(order, [9, 7, 1, 3]);
+    }
+
+    #[test]
+    fn an_event_between_pop_and_sleep_is_not_missed() {
+        let queue = ReadyQueue::default();
+        let Pop::Empty(seen) = queue.pop(&mut Vec::new(), 0) else { panic!("the queue is empty") };
+        queue.push([(0, 1)]);
+        queue.sleep(seen);
+        assert_eq!(queue.len(), 1);
+    }
+
+    #[test]
+    fn a_closed_queue_wakes_sleepers_and_stays_closed() {
+        let queue = ReadyQueue::default();
+        let Pop::Empty(seen) = queue.pop(&mut Vec::new(), 0) else { panic!("the queue is empty") };
+        std::thread::scope(|scope| {
+            scope.spawn(|| queue.sleep(seen));
+            queue.close();
+        });
+        queue.push([(0, 1)]);
+        assert_eq!(queue.pop(&mut Vec::new(), 0), Pop::Closed);
+    }
+}

@@ -1,0 +1,224 @@
+//! What each thread does while a block executes.
+//!
+//! In this order: commit what can be committed, run what is ready, plan more, sleep. Two locks are only ever *tried*: the ledger and the
+//! planner. Who fails to get one knows that its holder looks again after letting go.
+
+use super::{
+    block_context::BlockContext,
+    config::EngineConfig,
+    ledger::{Ledger, Stop, execute},
+    plan::{PlanSummary, Planner},
+    queue::{Pop, ReadyQueue},
+    slots::{Class, TransactionSlot},
+};
+use crate::{
+    evm::{self, LeanEvm, LocalView},
+    predict::Predictor,
+};
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+
+/// What the workers of a block share beside the state.
+pub(crate) struct Shared<'b> {
+    pub(crate) block: BlockContext<'b>,
+    pub(crate) config: &'b EngineConfig,
+    pub(crate) predictor: &'b Mutex<Predictor>,
+    pub(crate) queue: ReadyQueue,
+    pub(crate) planner: Mutex<Planner>,
+    pub(crate) ledger: Mutex<Ledger>,
+    all_planned: AtomicBool,
+    /// Executions ahead that were validated so far, and how many of those were wrong.
+    validated: AtomicU32,
+    wrong: AtomicU32,
+}
+
+impl<'b> Shared<'b> {
+    pub(crate) fn new(block: BlockContext<'b>, config: &'b EngineConfig, predictor: &'b Mutex<Predictor>) -> Self {
+        let transactions = block.slots.len();
+        Self {
+            block,
+            config,
+            predictor,
+            queue: ReadyQueue::default(),
+            planner: Mutex::new(Planner::new()),
+            ledger: Mutex::new(Ledger::with_capacity(transactions)),
+            all_planned: AtomicBool::new(false),
+            validated: AtomicU32::new(0),
+            wrong: AtomicU32::new(0),
+        }
+    }
+
+    /// Takes the block's result apart, after all workers have left.
+    pub(crate) fn finish(self) -> (Vec<TransactionSlot>, Ledger, PlanSummary) {
+        (self.block.slots, self.ledger.into_inner(), self.planner.into_inner().summary)
+    }
+
+    fn holds_back(&self) -> bool {
+        let validated = self.validated.load(Ordering::Relaxed);
+        let wrong = self.wrong.load(Ordering::Relaxed);
+        validated >= 16 && f64::from(wrong) > f64::from(validated) * self.config.max_retry_share
+    }
+}
+
+/// Closes the queue if its thread panics, so that the others do not sleep for ever.
+struct CloseOnPanic<'a>(&'a ReadyQueue);
+
+impl Drop for CloseOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.close();
+        }
+    }
+}
+
+/// Works until the block is over. Gives the view back for the next block.
+pub(crate) fn work<'b>(shared: &'b Shared<'b>, view: LocalView) -> LocalView {
+    let _guard = CloseOnPanic(&shared.queue);
+    let block = &shared.block;
+    let mut worker = Worker {
+        shared,
+        evm: evm::lean_evm(block.snapshot, block.state, view, block.cfg.clone(), block.env.clone()),
+        batch: Vec::new(),
+    };
+    worker.run();
+    let mut view = worker.evm.ctx.journaled_state.into_view();
+    view.clear();
+    view
+}
+
+struct Worker<'b> {
+    shared: &'b Shared<'b>,
+    evm: LeanEvm<'b>,
+    batch: Vec<u32>,
+}
+
+impl<'b> Worker<'b> {
+    fn run(&mut self) {
+        let most = if self.shared.config.threads > 1 { 16 } else { 0 };
+        loop {
+            self.commit();
+            self.batch.clear();
+            let mut batch = std::mem::take(&mut self.batch);
+            let pop = self.shared.queue.pop(&mut batch, most);
+            match pop {
+                Pop::Closed => return,
+                Pop::Some => {
+                    for position in batch.drain(..) {
+                        self.run_ahead(position);
+                    }
+                    if self.shared.queue.len() < 2 * self.shared.config.threads {
+                        self.plan();
+                    }
+                }
+                Pop::Empty(seen) => {
+                    if !self.plan() {
+                        self.shared.queue.sleep(seen);
+                    }
+                }
+            }
+            self.batch = batch;
+        }
+    }
+
+    /// Plans a batch if nobody else does. False when there was nothing to do.
+    fn plan(&mut self) -> bool {
+        if self.shared.all_planned.load(Ordering::Acquire) {
+            return false;
+        }
+        let Some(mut planner) = self.shared.planner.try_lock() else { return false };
+        let block = &self.shared.block;
+        if planner.next == block.slots.len() {
+            self.shared.all_planned.store(true, Ordering::Release);
+            return false;
+        }
+        let hold_back = self.shared.holds_back();
+        let planned = {
+            let predictor = self.shared.predictor.lock();
+            planner.plan_batch(block, &predictor, self.shared.config, hold_back, &self.shared.queue)
+        };
+        drop(planner);
+        if let Err(error) = planned {
+            self.shared.ledger.lock().stop = Some(Stop::Database(error));
+            self.shared.queue.close();
+        }
+        true
+    }
+
+    /// Runs a transaction, and after it the dependents that it alone released.
+    fn run_ahead(&mut self, position: u32) {
+        let mut next = Some(position);
+        while let Some(position) = next {
+            let block = &self.shared.block;
+            let slot = &block.slots[position as usize];
+            {
+                let mut record = slot.record.lock();
+                // An error here is no verdict: the transaction may only be early. It runs again at its turn.
+                record.abandoned = execute(block, &mut self.evm, position as usize, true, &mut record).is_err();
+                if !record.abandoned {
+                    // Destruction wipes storage for every later reader, which only the commit can do.
+                    record.abandoned = record.destroys();
+                }
+                if !record.abandoned {
+                    record.publish_slots();
+                }
+            }
+            slot.set_ran();
+            next = self.release(slot.take_on_executed());
+            self.commit();
+        }
+    }
+
+    /// Releases dependents. The most urgent one that became free is returned, the others are queued.
+    fn release(&self, dependents: Vec<u32>) -> Option<u32> {
+        let slots = &self.shared.block.slots;
+        let mut free: Vec<u32> = dependents.into_iter().filter(|dependent| slots[*dependent as usize].release()).collect();
+        let best = free.iter().enumerate().max_by_key(|(_, position)| slots[**position as usize].priority())?.0;
+        let best = free.swap_remove(best);
+        self.shared.queue.push(free.into_iter().map(|position| (slots[position as usize].priority(), position)));
+        Some(best)
+    }
+
+    /// Commits as far as possible, if nobody else does.
+    fn commit(&mut self) {
+        let shared = self.shared;
+        let slots = &shared.block.slots;
+        loop {
+            let Some(mut ledger) = shared.ledger.try_lock() else { return };
+            let mut over = ledger.next == slots.len() || ledger.stop.is_some();
+            while !over && slots[ledger.next].is_ready_for_commit() {
+                let position = ledger.next;
+                over = !ledger.commit_next(&shared.block, &mut self.evm) || ledger.next == slots.len();
+                if ledger.stop.is_none() {
+                    self.released_by_commit(position);
+                }
+            }
+            let next = ledger.next;
+            let counters = ledger.counters;
+            drop(ledger);
+            shared.validated.store(counters.ahead + counters.retried + counters.abandoned, Ordering::Relaxed);
+            shared.wrong.store(counters.retried + counters.abandoned, Ordering::Relaxed);
+            if over {
+                shared.queue.close();
+                return;
+            }
+            // Whoever finished the next transaction while the ledger was held failed to take it: look once more.
+            fence(Ordering::SeqCst);
+            if !slots[next].is_ready_for_commit() {
+                return;
+            }
+        }
+    }
+
+    fn released_by_commit(&self, position: usize) {
+        let slots = &self.shared.block.slots;
+        let slot = &slots[position];
+        let mut dependents = slot.take_on_committed();
+        if slot.class() != Class::Ahead {
+            dependents.append(&mut slot.take_on_executed());
+        }
+        if !dependents.is_empty() {
+            let free = dependents.into_iter().filter(|dependent| slots[*dependent as usize].release());
+            self.shared.queue.push(free.map(|position| (slots[position as usize].priority(), position)).collect::<Vec<_>>());
+        }
+    }
+}

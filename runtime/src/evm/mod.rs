@@ -1,0 +1,59 @@
+//! revm on a worker's own records.
+//!
+//! [`local`] holds the records, [`journal`] puts revm's rules on top of them ([`change`] takes changes back, [`record_account`] is one account of it),
+//! [`handler`] replaces the steps of revm's handler that would make transactions depend on each other for no reason. [`LeanEvm`] is the
+//! result: the same interpreter, the same gas, the same precompiles.
+
+mod change;
+mod handler;
+mod journal;
+mod local;
+mod record_account;
+
+pub(crate) use handler::LeanError;
+pub(crate) use journal::Journal;
+pub(crate) use local::{LocalView, Observed};
+
+use crate::state::{BlockState, Snapshot, SnapshotDatabase};
+use handler::LeanHandler;
+use revm::{
+    Context,
+    context::{BlockEnv, CfgEnv, Evm, LocalContext, TxEnv},
+    context_interface::result::ExecutionResult,
+    handler::{EthFrame, EthPrecompiles, Handler, instructions::EthInstructions},
+    interpreter::interpreter::EthInterpreter,
+};
+
+pub(crate) type LeanContext<'b> =
+    Context<BlockEnv, TxEnv, CfgEnv, SnapshotDatabase<'b>, Journal<'b>, (), LocalContext>;
+pub(crate) type LeanFrame = EthFrame<EthInterpreter>;
+pub(crate) type LeanEvm<'b> =
+    Evm<LeanContext<'b>, (), EthInstructions<EthInterpreter, LeanContext<'b>>, EthPrecompiles, LeanFrame>;
+
+/// Makes a worker's EVM for one block, on the records and the memory of `view`.
+pub(crate) fn lean_evm<'b>(
+    snapshot: &'b dyn Snapshot,
+    state: &'b BlockState,
+    view: LocalView,
+    cfg: CfgEnv,
+    block: BlockEnv,
+) -> LeanEvm<'b> {
+    let spec = *cfg.spec();
+    let context = Context {
+        block,
+        tx: TxEnv::default(),
+        cfg,
+        journaled_state: Journal::over(snapshot, state, view, spec),
+        chain: (),
+        local: LocalContext::default(),
+        error: Ok(()),
+    };
+    Evm::new(context, EthInstructions::new_mainnet_with_spec(spec), EthPrecompiles::new(spec))
+}
+
+/// Runs one transaction. What it accessed is in the journal's view afterwards; nothing is committed.
+pub(crate) fn run<'b>(evm: &mut LeanEvm<'b>, tx: TxEnv, index: u32, speculative: bool) -> Result<ExecutionResult, LeanError> {
+    evm.ctx.tx = tx;
+    evm.ctx.journaled_state.begin(index);
+    LeanHandler { speculative, lifetime: std::marker::PhantomData }.run(evm)
+}

@@ -1,0 +1,17 @@
+//! The state of one block while it executes, shared by all workers.
+//!
+//! Read it bottom up: [`snapshot`] is the parent state behind a trait object, [`arena`] gives entries stable addresses,
+//! [`account`] and [`slot`] are the entries (parent value, committed value, versions by block access index), and [`table`] finds the entry of a
+//! key. Keys are always full keys; hashes only pick shards and buckets.
+
+mod account;
+mod arena;
+mod slot;
+mod snapshot;
+mod table;
+
+pub(crate) use account::{AccountEntry, AccountRef};
+pub(crate) use slot::SlotRef;
+pub use snapshot::SnapshotError;
+pub(crate) use snapshot::{Snapshot, SnapshotDatabase};
+pub(crate) use table::BlockState;

@@ -1,0 +1,134 @@
+//! From key to entry: sharded hash maps over arenas.
+//!
+//! A worker comes here once for each key that is new to it; after that it keeps the pointer. The parent state is read outside of any
+//! lock, so a slow store blocks nobody else.
+
+use super::{
+    account::{AccountEntry, AccountRef},
+    arena::Arena,
+    slot::{SlotEntry, SlotRef},
+    snapshot::{Snapshot, SnapshotError},
+};
+use crate::AccountState;
+use alloy_primitives::{Address, U256, map::DefaultHashBuilder};
+use hashbrown::HashTable;
+use parking_lot::Mutex;
+use revm::state::Bytecode;
+use std::hash::BuildHasher;
+
+const SHARDS: usize = 64;
+
+struct Shard<T> {
+    index: HashTable<(u64, super::arena::EntryRef<T>)>,
+    entries: Arena<T>,
+}
+
+impl<T> Default for Shard<T> {
+    fn default() -> Self {
+        Self { index: HashTable::new(), entries: Arena::default() }
+    }
+}
+
+/// All accounts and slots that the block has met so far.
+pub(crate) struct BlockState {
+    hasher: DefaultHashBuilder,
+    accounts: Vec<Mutex<Shard<AccountEntry>>>,
+    slots: Vec<Mutex<Shard<SlotEntry>>>,
+}
+
+impl Default for BlockState {
+    fn default() -> Self {
+        Self {
+            hasher: DefaultHashBuilder::default(),
+            accounts: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            slots: (0..SHARDS).map(|_| Mutex::default()).collect(),
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for Shard<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shard").field("entries", &self.index.len()).finish()
+    }
+}
+
+fn shard_of<T>(shards: &[Mutex<Shard<T>>], hash: u64) -> &Mutex<Shard<T>> {
+    // The table's buckets use the low bits and its tags the top seven: take the shard from in between.
+    &shards[(hash >> 40) as usize % SHARDS]
+}
+
+impl BlockState {
+    /// The entry of an account, read from the parent state if it is new.
+    pub(crate) fn account(&self, snapshot: &dyn Snapshot, address: Address) -> Result<AccountRef, SnapshotError> {
+        let hash = self.hasher.hash_one(address);
+        let shard = shard_of(&self.accounts, hash);
+        if let Some((_, entry)) = shard.lock().index.find(hash, |(_, entry)| entry.address == address) {
+            return Ok(*entry);
+        }
+        let (base, code) = match snapshot.account(address)? {
+            Some(info) => {
+                (Some(AccountState { balance: info.balance, nonce: info.nonce, code_hash: info.code_hash }), info.code)
+            }
+            None => (None, Some(Bytecode::default())),
+        };
+        let mut shard = shard.lock();
+        if let Some((_, entry)) = shard.index.find(hash, |(_, entry)| entry.address == address) {
+            return Ok(*entry);
+        }
+        let entry = shard.entries.push(AccountEntry::new(address, base, code));
+        shard.index.insert_unique(hash, (hash, entry), |(hash, _)| *hash);
+        Ok(entry)
+    }
+
+    /// The entry of a slot, read from the parent state if it is new.
+    pub(crate) fn slot(
+        &self,
+        snapshot: &dyn Snapshot,
+        account: AccountRef,
+        slot: U256,
+    ) -> Result<SlotRef, SnapshotError> {
+        let hash = self.hasher.hash_one((account.address, slot));
+        let shard = shard_of(&self.slots, hash);
+        let is_it = |(_, entry): &(u64, SlotRef)| entry.slot == slot && entry.account.is(account);
+        if let Some((_, entry)) = shard.lock().index.find(hash, is_it) {
+            return Ok(*entry);
+        }
+        // An account without a record has no storage.
+        let base = if account.base.is_some() { snapshot.storage(account.address, slot)? } else { U256::ZERO };
+        let mut shard = shard.lock();
+        if let Some((_, entry)) = shard.index.find(hash, is_it) {
+            return Ok(*entry);
+        }
+        let entry = shard.entries.push(SlotEntry::new(account, slot, base));
+        shard.index.insert_unique(hash, (hash, entry), |(hash, _)| *hash);
+        Ok(entry)
+    }
+
+    /// Calls `visit` for every account entry, shard by shard.
+    pub(crate) fn for_each_account(&self, mut visit: impl FnMut(&AccountEntry)) {
+        for shard in &self.accounts {
+            shard.lock().entries.iter().for_each(&mut visit);
+        }
+    }
+
+    /// Calls `visit` for every slot entry, shard by shard.
+    pub(crate) fn for_each_slot(&self, mut visit: impl FnMut(&SlotEntry)) {
+        for shard in &self.slots {
+            shard.lock().entries.iter().for_each(&mut visit);
+        }
+    }
+
+    /// Forgets the block and keeps the memory. No pointer to an entry may be used afterwards.
+    pub(crate) fn clear(&mut self) {
+        for shard in &mut self.slots {
+            let shard = shard.get_mut();
+            shard.index.clear();
+            shard.entries.clear();
+        }
+        for shard in &mut self.accounts {
+            let shard = shard.get_mut();
+            shard.index.clear();
+            shard.entries.clear();
+        }
+    }
+}
