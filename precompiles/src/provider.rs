@@ -84,13 +84,7 @@ impl BraidPrecompiles {
     ///
     /// # Errors
     /// Only what the precompile itself calls fatal. Running out of gas and malformed input are halts inside the output.
-    pub fn execute(
-        &self,
-        address: &Address,
-        input: &[u8],
-        gas_limit: u64,
-        reservoir: u64,
-    ) -> Option<PrecompileResult> {
+    pub fn execute(&self, address: &Address, input: &[u8], gas_limit: u64, reservoir: u64) -> Option<PrecompileResult> {
         self.ethereum.get(address).map(|precompile| self.execute_precompile(precompile, input, gas_limit, reservoir))
     }
 

@@ -36,8 +36,9 @@ pub(crate) fn is_worth_a_lookup(id: &PrecompileId, input: &[u8], gas_limit: u64)
         // Long-standing pairing libraries pass 128 bytes where 96 suffice.
         PrecompileId::Bn254Mul => length <= 128 && gas_limit >= 6_000,
         PrecompileId::Bn254Pairing => multiple_of(192) && gas_limit >= 45_000,
-        PrecompileId::Blake2F => blake2f_rounds(input)
-            .is_some_and(|rounds| rounds >= BLAKE2F_MIN_ROUNDS && gas_limit >= u64::from(rounds)),
+        PrecompileId::Blake2F => {
+            blake2f_rounds(input).is_some_and(|rounds| rounds >= BLAKE2F_MIN_ROUNDS && gas_limit >= u64::from(rounds))
+        }
         PrecompileId::KzgPointEvaluation => length == 192 && gas_limit >= 50_000,
         PrecompileId::Bls12G1Add => length == 256 && gas_limit >= 375,
         PrecompileId::Bls12G1Msm => multiple_of(160) && gas_limit >= 12_000,

@@ -158,7 +158,8 @@ mod tests {
             (&credit, [false, true, false]),
             (&both, [true, true, false]),
         ] {
-            let covered = [AccessMode::Read, AccessMode::Credit, AccessMode::Write].map(|m| declared.covers(BALANCE, m));
+            let covered =
+                [AccessMode::Read, AccessMode::Credit, AccessMode::Write].map(|m| declared.covers(BALANCE, m));
             assert_eq!(covered, expected, "{declared:?}");
         }
     }

@@ -16,7 +16,10 @@ use revm::{
 
 /// How a call ended, before it is put into the frame's terms.
 enum CallEnd {
-    Finished { status: PrecompileStatus, output: Bytes },
+    Finished {
+        status: PrecompileStatus,
+        output: Bytes,
+    },
     /// The context holds the database's error, which the EVM raises as soon as the frame returns.
     DatabaseFailed,
 }
@@ -53,12 +56,7 @@ where
     }
 }
 
-fn call<CTX>(
-    precompile: &dyn ChainPrecompile,
-    context: &mut CTX,
-    inputs: &CallInputs,
-    gas: &mut GasTracker,
-) -> CallEnd
+fn call<CTX>(precompile: &dyn ChainPrecompile, context: &mut CTX, inputs: &CallInputs, gas: &mut GasTracker) -> CallEnd
 where
     CTX: ContextTr<Cfg: Cfg<Spec = SpecId>>,
 {
