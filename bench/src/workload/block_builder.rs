@@ -5,17 +5,19 @@ use alloy_consensus::{
     EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH, Header, Signed, TxEip1559, TxEip7702, constants::EMPTY_WITHDRAWALS,
 };
 use alloy_eips::{eip2930::AccessList, eip7685::EMPTY_REQUESTS_HASH, eip7702::SignedAuthorization};
-use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, address, map::AddressMap};
+use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, address, uint, map::AddressMap};
 use braid_runtime::{Block, RecoveredBlock, Transaction};
 
 /// Base fee of generated blocks, in wei per gas.
-pub const BASE_FEE: u64 = 1_000_000_000;
+pub(super) const BASE_FEE: u64 = 1_000_000_000;
 /// Tip of generated transactions, in wei per gas.
-pub const TIP: u128 = 100_000_000;
+pub(super) const TIP: u128 = 100_000_000;
 /// Highest fee that generated transactions offer, in wei per gas.
-pub const MAX_FEE: u128 = 2 * BASE_FEE as u128;
+pub(super) const MAX_FEE: u128 = 2 * BASE_FEE as u128;
+/// Wei of one ether.
+pub(super) const ETHER: U256 = uint!(1_000_000_000_000_000_000_U256);
 /// Who receives the tips of generated blocks.
-pub const BENEFICIARY: Address = address!("0xc014ba5e00000000000000000000000000000001");
+pub(super) const BENEFICIARY: Address = address!("0xc014ba5e00000000000000000000000000000001");
 /// Timestamp of generated blocks; set-up transactions run before it.
 pub const TIMESTAMP: u64 = 1_750_000_000;
 /// Number of generated blocks.
@@ -59,6 +61,11 @@ impl Call {
             gas: 21_000,
             access_list: AccessList::default(),
         }
+    }
+
+    /// The same call with an EIP-2930 access list.
+    pub fn with_access_list(self, access_list: AccessList) -> Self {
+        Self { access_list, ..self }
     }
 
     /// A call of a contract with encoded `input`.

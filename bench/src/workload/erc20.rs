@@ -1,23 +1,21 @@
 //! Profiles 5 and 6: OpenZeppelin tokens.
 
 use super::{
-    BlockBuilder, Case, Profile, Size, Workload, WorkloadError,
-    block_builder::{BENEFICIARY, Call},
+    Profile, Size, Workload, WorkloadError,
+    block_builder::{BENEFICIARY, Call, ETHER},
+    one_block,
     sampling::{Zipf, accounts, random},
 };
-use crate::{
-    chain::Chain,
-    contracts::{Deployer, arguments},
-};
-use alloy_primitives::{Address, Bytes, U256, uint};
+use crate::contracts::{Deployer, arguments};
+use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::{SolCall, sol};
 use rand::Rng;
 use rand_chacha::ChaCha12Rng;
-use std::sync::Arc;
 
 sol! {
     function mint(address to, uint256 amount) external;
     function transfer(address to, uint256 amount) external returns (bool);
+    function approve(address spender, uint256 amount) external returns (bool);
     function initialize(string name) external;
 }
 
@@ -26,7 +24,6 @@ const TRANSFER_GAS: u64 = 34_500;
 /// The same through a proxy.
 const PROXY_TRANSFER_GAS: u64 = 42_000;
 const GAS_LIMIT: u64 = 100_000;
-const ETHER: U256 = uint!(1_000_000_000_000_000_000_U256);
 
 /// Deploys a plain token.
 pub(super) fn token(deployer: &mut Deployer, name: &str) -> Result<Address, WorkloadError> {
@@ -39,20 +36,6 @@ fn token_behind_proxy(deployer: &mut Deployer, name: &str) -> Result<Address, Wo
     let call: Bytes = initializeCall { name: name.to_owned() }.abi_encode().into();
     let owner = deployer.admin;
     Ok(deployer.deploy("BenchProxy", arguments(&(logic, owner, call)))?)
-}
-
-pub(super) fn finish(
-    profile: &Profile,
-    deployer: Deployer,
-    notes: String,
-    calls: impl IntoIterator<Item = Call>,
-) -> Workload {
-    let snapshot = Arc::new(deployer.freeze());
-    let mut builder = BlockBuilder::new(&snapshot);
-    calls.into_iter().for_each(|call| builder.push(call));
-    let block = builder.finish();
-    let case = Case { name: profile.name.to_owned(), snapshot, block, chain: Chain::prague() };
-    Workload { name: profile.name, notes, cases: vec![case] }
 }
 
 fn transfer(token: Address, from: Address, to: Address, random: &mut ChaCha12Rng) -> Call {
@@ -73,7 +56,20 @@ pub(super) fn independent(profile: &Profile, size: Size, seed: u64) -> Result<Wo
     }
     let calls: Vec<_> =
         holders.chunks_exact(2).map(|pair| transfer(token, pair[0], pair[1], &mut random)).collect();
-    Ok(finish(profile, deployer, format!("{count} transfers of one token"), calls))
+    Ok(one_block(profile, deployer.freeze(), calls, format!("{count} transfers of one token")))
+}
+
+/// Mints tokens to an account and lets `spender` move them.
+pub(super) fn endow(
+    deployer: &mut Deployer,
+    token: Address,
+    holder: Address,
+    amount: U256,
+    spender: Address,
+) -> Result<(), WorkloadError> {
+    deployer.call(deployer.admin, token, mintCall { to: holder, amount })?;
+    deployer.call(holder, token, approveCall { spender, amount: U256::MAX })?;
+    Ok(())
 }
 
 /// Three tokens, the last behind a proxy, and accounts that hold all of them.
@@ -119,7 +115,7 @@ pub(super) fn hot_ratio(profile: &Profile, size: Size, seed: u64, percent: u32) 
         })
         .collect();
     let notes = format!("{count} transfers of three tokens among {} accounts", holders.len());
-    Ok(finish(profile, deployer, notes, calls))
+    Ok(one_block(profile, deployer.freeze(), calls, notes))
 }
 
 pub(super) fn zipf(profile: &Profile, size: Size, seed: u64) -> Result<Workload, WorkloadError> {
@@ -135,5 +131,5 @@ pub(super) fn zipf(profile: &Profile, size: Size, seed: u64) -> Result<Workload,
         })
         .collect();
     let notes = format!("{count} transfers of three tokens among {} accounts", holders.len());
-    Ok(finish(profile, deployer, notes, calls))
+    Ok(one_block(profile, deployer.freeze(), calls, notes))
 }

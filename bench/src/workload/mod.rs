@@ -5,12 +5,19 @@
 //! and set-up transactions of the real contracts ([`crate::contracts::Deployer`]).
 
 mod block_builder;
+mod counters;
+mod dex;
+mod dex_multihop;
 mod erc20;
+mod lending;
+mod lending_market;
+mod mispredict;
+mod uniswap;
 mod profile;
 mod sampling;
 mod transfers;
 
-pub use block_builder::{BlockBuilder, NUMBER, TIMESTAMP};
+pub use block_builder::{BlockBuilder, Call, NUMBER, TIMESTAMP};
 pub use profile::{PROFILES, Profile, Size};
 
 use crate::{chain::Chain, contracts::ContractError, snapshot::Snapshot};
@@ -59,4 +66,19 @@ pub fn build(profile: &str, size: Size, seed: u64) -> Result<Workload, WorkloadE
         .find(|candidate| candidate.name == profile)
         .ok_or_else(|| WorkloadError::Unknown(profile.to_owned()))?;
     (profile.build)(profile, size, seed)
+}
+
+/// The workload of one generated block.
+fn one_block(profile: &Profile, snapshot: Snapshot, calls: impl IntoIterator<Item = Call>, notes: String) -> Workload {
+    let snapshot = Arc::new(snapshot);
+    let mut builder = BlockBuilder::new(&snapshot);
+    calls.into_iter().for_each(|call| builder.push(call));
+    let block = builder.finish();
+    generated(profile, snapshot, block, notes)
+}
+
+/// The workload of a block that was put together by hand.
+fn generated(profile: &Profile, snapshot: Arc<Snapshot>, block: RecoveredBlock, notes: String) -> Workload {
+    let case = Case { name: profile.name.to_owned(), snapshot, block, chain: Chain::prague() };
+    Workload { name: profile.name, notes, cases: vec![case] }
 }

@@ -1,15 +1,15 @@
 //! Profiles 1 to 4: plain transfers.
 
 use super::{
-    BlockBuilder, Case, Profile, Size, Workload, WorkloadError,
+    Profile, Size, Workload, WorkloadError,
     block_builder::{BENEFICIARY, Call, MAX_FEE},
+    one_block,
     sampling::{Zipf, accounts, random},
 };
-use crate::{chain::Chain, contracts::genesis, snapshot::Snapshot};
+use crate::{contracts::genesis, snapshot::Snapshot};
 use alloy_primitives::{Address, U256};
 use rand::{Rng, seq::SliceRandom};
 use rand_chacha::ChaCha12Rng;
-use std::sync::Arc;
 
 const GAS: u64 = 21_000;
 
@@ -31,25 +31,15 @@ fn value(random: &mut ChaCha12Rng) -> U256 {
     U256::from(random.random_range(1..1_000_000_000_000_u64))
 }
 
-fn workload(profile: &Profile, snapshot: Snapshot, calls: Vec<Call>, notes: String) -> Workload {
-    let mut builder = BlockBuilder::new(&snapshot);
-    for call in calls {
-        builder.push(call);
-    }
-    let block = builder.finish();
-    let case = Case { name: profile.name.to_owned(), snapshot: Arc::new(snapshot), block, chain: Chain::prague() };
-    Workload { name: profile.name, notes, cases: vec![case] }
-}
-
 pub(super) fn independent(profile: &Profile, size: Size, seed: u64) -> Result<Workload, WorkloadError> {
     let mut random = random(seed, profile.name);
     let count = size.transactions(GAS);
     let people = accounts(&mut random, 2 * count);
-    let calls = people
+    let calls: Vec<_> = people
         .chunks_exact(2)
         .map(|pair| Call::transfer(pair[0], pair[1], value(&mut random)))
         .collect();
-    Ok(workload(profile, world(&people), calls, format!("{count} transfers")))
+    Ok(one_block(profile, world(&people), calls, format!("{count} transfers")))
 }
 
 pub(super) fn hot_recipient(
@@ -77,7 +67,7 @@ pub(super) fn hot_recipient(
     }
     calls.shuffle(&mut random);
     let notes = format!("{count} transfers, {deposits} of them deposits, {withdrawals} withdrawals");
-    Ok(workload(profile, world(special.iter().chain(people)), calls, notes))
+    Ok(one_block(profile, world(special.iter().chain(people)), calls, notes))
 }
 
 pub(super) fn nonce_chains(profile: &Profile, size: Size, seed: u64) -> Result<Workload, WorkloadError> {
@@ -88,9 +78,9 @@ pub(super) fn nonce_chains(profile: &Profile, size: Size, seed: u64) -> Result<W
     let (payers, recipients) = people.split_at(senders);
     let mut order: Vec<Address> = payers.iter().flat_map(|payer| [*payer; LENGTH]).collect();
     order.shuffle(&mut random);
-    let calls =
+    let calls: Vec<_> =
         order.iter().zip(recipients).map(|(from, to)| Call::transfer(*from, *to, value(&mut random))).collect();
-    Ok(workload(profile, world(&people), calls, format!("{senders} senders with {LENGTH} transfers each")))
+    Ok(one_block(profile, world(&people), calls, format!("{senders} senders with {LENGTH} transfers each")))
 }
 
 pub(super) fn nonce_chains_zipf(profile: &Profile, size: Size, seed: u64) -> Result<Workload, WorkloadError> {
@@ -110,12 +100,12 @@ pub(super) fn nonce_chains_zipf(profile: &Profile, size: Size, seed: u64) -> Res
         }
     }
     order.shuffle(&mut random);
-    let calls = order
+    let calls: Vec<_> = order
         .iter()
         .zip(people.iter().skip(1).step_by(2))
         .map(|(from, to)| Call::transfer(*from, *to, value(&mut random)))
         .collect();
-    Ok(workload(profile, world(&people), calls, format!("{count} transfers, {chains} chains")))
+    Ok(one_block(profile, world(&people), calls, format!("{count} transfers, {chains} chains")))
 }
 
 pub(super) fn serial_chain(profile: &Profile, size: Size, seed: u64) -> Result<Workload, WorkloadError> {
@@ -130,5 +120,5 @@ pub(super) fn serial_chain(profile: &Profile, size: Size, seed: u64) -> Result<W
         amount -= fee;
         calls.push(Call::transfer(pair[0], pair[1], amount));
     }
-    Ok(workload(profile, world(&people[..1]), calls, format!("one chain of {count} transfers")))
+    Ok(one_block(profile, world(&people[..1]), calls, format!("one chain of {count} transfers")))
 }
