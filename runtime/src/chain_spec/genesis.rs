@@ -113,7 +113,7 @@ fn blob_forks(
             None => default_blob_params(fork),
         };
         match params {
-            Some(params) => blob_forks.push(BlobFork { activation, params }),
+            Some(params) => blob_forks.push(BlobFork { fork, activation, params }),
             None if EthereumHardfork::bpo_variants().contains(&fork) => {
                 return Err(ChainSpecError::MissingBlobParams(fork));
             }
@@ -124,7 +124,7 @@ fn blob_forks(
 }
 
 /// Parameters as the genesis states them, completed by the limits that forks bring (EIP-7594, EIP-7918).
-fn checked(fork: EthereumHardfork, params: &BlobParams) -> Result<BlobParams, ChainSpecError> {
+pub(super) fn checked(fork: EthereumHardfork, params: &BlobParams) -> Result<BlobParams, ChainSpecError> {
     let out_of_range = |field| ChainSpecError::BlobParams { fork, field };
     // Counts are multiplied by 2^17 gas per blob.
     if params.max_blob_count == 0 || params.max_blob_count > 1 << 40 {

@@ -77,6 +77,7 @@ pub(crate) enum Merge {
 /// Parameters of blobs from some fork on (EIP-7840, EIP-7892).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BlobFork {
+    pub(crate) fork: EthereumHardfork,
     pub(crate) activation: u64,
     pub(crate) params: BlobParams,
 }
@@ -131,6 +132,19 @@ impl ChainSpec {
     /// Blob parameters at a timestamp (seconds), `None` before Cancun.
     pub fn blob_params(&self, timestamp: u64) -> Option<BlobParams> {
         self.blob_forks.iter().rev().find(|fork| fork.activation <= timestamp).map(|fork| fork.params)
+    }
+
+    /// Blob parameters that a fork starts with, `None` if it never starts or keeps those of the fork before.
+    pub fn blob_params_of(&self, fork: EthereumHardfork) -> Option<BlobParams> {
+        self.blob_forks.iter().find(|known| known.fork == fork).map(|known| known.params)
+    }
+
+    /// The same schedule with other blob parameters for a fork that has its own, as the conformance suites state them.
+    pub fn with_blob_params(mut self, fork: EthereumHardfork, params: BlobParams) -> Result<Self, ChainSpecError> {
+        let params = genesis::checked(fork, &params)?;
+        let known = self.blob_forks.iter_mut().find(|known| known.fork == fork);
+        known.ok_or(ChainSpecError::MissingBlobParams(fork))?.params = params;
+        Ok(self)
     }
 
     /// Total difficulty (sum of the difficulties from genesis on) at which proof of work ends, if the chain has one.

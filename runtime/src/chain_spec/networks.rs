@@ -72,7 +72,7 @@ impl ChainSpec {
         let blob_forks = forks
             .iter()
             .filter_map(|&(fork, condition)| {
-                Some(BlobFork { activation: condition.as_timestamp()?, params: default_blob_params(fork)? })
+                Some(BlobFork { fork, activation: condition.as_timestamp()?, params: default_blob_params(fork)? })
             })
             .collect();
         Self { name: name.to_owned(), chain_id, forks, merge, blob_forks, deposit_contract: Some(deposit_contract) }

