@@ -181,7 +181,8 @@ impl PrecompileCache {
         shard.misses.fetch_add(1, Ordering::Relaxed);
 
         let output = precompile.execute(input, gas_limit, reservoir)?;
-        if depends_on_key_alone(&output, gas_limit, reservoir) {
+        if depends_on_key_alone(&output, gas_limit, reservoir) && policy::is_worth_keeping(input.len(), output.gas_used)
+        {
             self.insert(shard, tag, &key, &output);
         }
         Ok(output)

@@ -73,7 +73,7 @@ pub(crate) fn valid_input(address: &Address, seed: u64) -> Vec<u8> {
     let count = 1 + (seed >> 8) as usize % 2;
     match address.into_word().0[30..] {
         [0, 0x01] => ecrecover(seed),
-        [0, 0x02 | 0x03 | 0x04] => bytes(seed, (seed >> 4) as usize % 9_000),
+        [0, 0x02..=0x04] => bytes(seed, (seed >> 4) as usize % 9_000),
         [0, 0x05] => modexp(seed),
         [0, 0x06] => [bn254_g1(seed), bn254_g1(seed ^ 1)].concat(),
         [0, 0x07] => [bn254_g1(seed), bytes(seed, 32)].concat(),

@@ -2,8 +2,8 @@
 
 use super::{CONTRACT, CallOpcode, Chain, PRECOMPILE, RETURN_ALL, SENDER, Scripted, forward};
 use braid_precompiles::{
-    AccessError, BraidPrecompiles, ChainPrecompile, ChainPrecompileError, ChainPrecompiles, ChainPrecompilesError,
-    DeclaredAccess, PrecompileSet, StateKey, example::WrappedCoin,
+    AccessError, BraidPrecompiles, ChainCall, ChainPrecompile, ChainPrecompileError, ChainPrecompiles,
+    ChainPrecompilesError, DeclaredAccess, PrecompileSet, StateAccess, StateKey, example::WrappedCoin,
 };
 use revm::{
     Context, Database, ExecuteEvm, MainBuilder, MainContext,
@@ -23,7 +23,7 @@ fn own_slot(number: u64) -> StateKey {
     StateKey::Storage(PRECOMPILE, U256::from(number))
 }
 
-fn write(state: &mut dyn braid_precompiles::StateAccess, slot: u64) -> Result<(), AccessError> {
+fn write(state: &mut dyn StateAccess, slot: u64) -> Result<(), AccessError> {
     state.set_storage(PRECOMPILE, U256::from(slot), U256::ONE)
 }
 
@@ -135,7 +135,8 @@ fn call_precompile() -> TxEnv {
 
 #[test]
 fn static_calls_change_nothing() {
-    let changes: [fn(&mut dyn braid_precompiles::StateAccess) -> Result<(), AccessError>; 3] = [
+    type Change = fn(&mut dyn StateAccess) -> Result<(), AccessError>;
+    let changes: [Change; 3] = [
         |state| write(state, 1),
         |state| state.transfer(PRECOMPILE, STRANGER, U256::ZERO),
         |state| state.log(&[B256::ZERO], Bytes::new()),
@@ -214,9 +215,7 @@ fn payments_that_cannot_be_made_leave_the_call_running() {
 
 #[test]
 fn a_halt_of_the_precompile_s_own_takes_all_gas_and_gives_its_reason() {
-    let halt = |_: &braid_precompiles::ChainCall<'_>, _: &mut dyn braid_precompiles::StateAccess| {
-        Err(ChainPrecompileError::Halt("bad proof".into()))
-    };
+    let halt = |_: &ChainCall<'_>, _: &mut dyn StateAccess| Err(ChainPrecompileError::Halt("bad proof".into()));
     assert_halts(Scripted::new([], halt), "bad proof");
     let result = Chain::new(Scripted::new([], halt)).send(PRECOMPILE, Bytes::new(), 0, GAS_LIMIT);
     assert_eq!(result.tx_gas_used(), GAS_LIMIT);
