@@ -1,14 +1,15 @@
 //! What a block does before its first transaction and after its last, over any database.
 //!
-//! [`pre_execution`] stores the parent hash (EIP-2935) and the beacon root (EIP-4788). [`post_execution`] collects the
-//! requests (EIP-7685: deposits of EIP-6110 from the logs, then the queues of EIP-7002, 7251 and 8282), and pays block and
-//! ommer rewards, withdrawals (EIP-4895) and, in one block of mainnet, the DAO (EIP-779). All state goes through the
-//! [`Database`] and [`DatabaseCommit`] given, one commit per system call and one for the balances.
+//! [`pre_execution`] moves the ether of the DAO in the one block where that happens (EIP-779), then stores the parent hash
+//! (EIP-2935) and the beacon root (EIP-4788). [`post_execution`] collects the requests (EIP-7685: deposits of EIP-6110 from
+//! the logs, then the queues of EIP-7002, 7251 and 8282), then pays block and ommer rewards and withdrawals (EIP-4895). All
+//! state goes through the [`Database`] and [`DatabaseCommit`] given, one commit per system call and one for the balances.
 //!
-//! The steps and their order are those of alloy-evm's `EthBlockExecutor`, which the serial oracle runs.
+//! The steps and their order are those of alloy-evm's `EthBlockExecutor`, which the serial oracle runs, but for the DAO: see
+//! [`BlockRules::is_dao_block`].
 
 use crate::{
-    BlockError, ChainSpec, DaoBalanceOutOfRange, Receipt, RecoveredBlock,
+    BlockError, ChainSpec, Receipt, RecoveredBlock,
     block_checks::check_block,
     chain_spec::BlockRules,
     watched::{ReadFailed, Watched},
@@ -20,7 +21,7 @@ use alloy_evm::{
     eth::{EthEvmBuilder, dao_fork, eip6110},
     precompiles::PrecompilesMap,
 };
-use alloy_hardforks::{EthereumHardfork, EthereumHardforks};
+use alloy_hardforks::EthereumHardforks;
 use alloy_primitives::{Address, U256, map::AddressMap};
 use revm::{
     Database, DatabaseCommit,
@@ -28,7 +29,7 @@ use revm::{
     state::{Account, TransactionId},
 };
 
-/// System calls before the first transaction. Checks first that the block has the fields that its fork needs.
+/// System calls (and the DAO fork) before the first transaction. Checks first that the block has the fields that its fork needs.
 ///
 /// `env` is [`ChainSpec::evm_env`] of the block's header.
 pub fn pre_execution<DB: Database + DatabaseCommit>(
@@ -40,6 +41,10 @@ pub fn pre_execution<DB: Database + DatabaseCommit>(
     let rules = spec.at(block.header());
     check_block(block, &rules)?;
     let mut evm = system_evm(db, env);
+    if rules.is_dao_block(block.header().number) {
+        apply_dao_fork(evm.db_mut(), &rules, block.header().number)
+            .map_err(|error| read_failure(&mut evm, error))?;
+    }
     let result = SystemCaller::new(rules).apply_pre_execution_changes(block.header(), &mut evm);
     sort_failure(&mut evm, result)
 }
@@ -58,12 +63,8 @@ pub fn post_execution<DB: Database + DatabaseCommit>(
     let mut evm = system_evm(db, env);
     let result = collect_requests(&mut evm, &rules, block, receipts);
     let requests = sort_failure(&mut evm, result)?;
-    let result = pay_balances(&mut evm, &rules, block);
-    match result {
-        Ok(()) => Ok(requests),
-        Err(PayError::Read(ReadFailed)) => Err(read_failure(&mut evm)),
-        Err(PayError::Dao(source)) => Err(BlockError::Internal(Box::new(source))),
-    }
+    pay_balances(&mut evm, &rules, block).map_err(|error| read_failure(&mut evm, error))?;
+    Ok(requests)
 }
 
 type SystemEvm<DB> = EthEvm<Watched<DB>, NoOpInspector, PrecompilesMap>;
@@ -89,39 +90,13 @@ fn collect_requests<DB: Database + DatabaseCommit>(
     Ok(requests)
 }
 
-enum PayError {
-    Read(ReadFailed),
-    Dao(DaoBalanceOutOfRange),
-}
-
-impl From<ReadFailed> for PayError {
-    fn from(error: ReadFailed) -> Self {
-        Self::Read(error)
-    }
-}
-
-/// Applies every change of balance that no transaction makes, in one commit after the drain of the DAO.
+/// Applies the rewards and withdrawals in one commit.
 fn pay_balances<DB: Database + DatabaseCommit>(
     evm: &mut SystemEvm<DB>,
     rules: &BlockRules<'_>,
     block: &RecoveredBlock,
-) -> Result<(), PayError> {
-    let mut increments = post_block_balance_increments(*rules, evm.block(), block.ommers(), block.withdrawals());
-    if is_dao_block(rules, block.header().number) {
-        let mut drained = AddressMap::default();
-        let mut total = 0_u128;
-        for address in dao_fork::DAO_HARDFORK_ACCOUNTS {
-            let mut account = load(evm.db_mut(), address)?;
-            let balance = std::mem::take(&mut account.info.balance);
-            total = u128::try_from(balance)
-                .ok()
-                .and_then(|balance| total.checked_add(balance))
-                .ok_or(PayError::Dao(DaoBalanceOutOfRange(address)))?;
-            drained.insert(address, account);
-        }
-        evm.db_mut().commit(drained);
-        *increments.entry(dao_fork::DAO_HARDFORK_BENEFICIARY).or_default() += total;
-    }
+) -> Result<(), ReadFailed> {
+    let increments = post_block_balance_increments(*rules, evm.block(), block.ommers(), block.withdrawals());
     let mut paid = AddressMap::with_capacity_and_hasher(increments.len(), Default::default());
     for (address, amount) in increments {
         let mut account = load(evm.db_mut(), address)?;
@@ -134,9 +109,30 @@ fn pay_balances<DB: Database + DatabaseCommit>(
     Ok(())
 }
 
-/// Whether the irregular state change of the DAO happens in this block.
-pub(crate) fn is_dao_block(rules: &BlockRules<'_>, number: u64) -> bool {
-    rules.ethereum_fork_activation(EthereumHardfork::Dao).transitions_at_block(number)
+/// Moves the ether of the DAO, its children and the extra-balance account to the refund contract (EIP-779), in one commit.
+///
+/// As in geth, all these accounts exist afterwards, even those left with nothing, because EIP-161 came later.
+pub(crate) fn apply_dao_fork<DB: Database + DatabaseCommit>(
+    db: &mut DB,
+    rules: &BlockRules<'_>,
+    number: u64,
+) -> Result<(), DB::Error> {
+    let mut moved = AddressMap::default();
+    let mut total = U256::ZERO;
+    for address in dao_fork::DAO_HARDFORK_ACCOUNTS {
+        let mut account = load(db, address)?;
+        total = total.saturating_add(std::mem::take(&mut account.info.balance));
+        moved.insert(address, account);
+    }
+    let mut refund = load(db, dao_fork::DAO_HARDFORK_BENEFICIARY)?;
+    refund.info.balance = refund.info.balance.saturating_add(total);
+    moved.insert(dao_fork::DAO_HARDFORK_BENEFICIARY, refund);
+    if !rules.is_spurious_dragon_active_at_block(number) {
+        // The database deletes what is touched and empty, unless it was created.
+        moved.values_mut().filter(|account| account.is_empty()).for_each(Account::mark_created);
+    }
+    db.commit(moved);
+    Ok(())
 }
 
 /// The account as a touched account of an EVM state.
@@ -159,6 +155,6 @@ fn sort_failure<DB: Database + DatabaseCommit, T>(
     })
 }
 
-fn read_failure<DB: Database + DatabaseCommit>(evm: &mut SystemEvm<DB>) -> BlockError {
-    BlockError::Database(evm.db_mut().take_failure().unwrap_or_else(|| Box::new(ReadFailed)))
+fn read_failure<DB: Database + DatabaseCommit>(evm: &mut SystemEvm<DB>, error: ReadFailed) -> BlockError {
+    BlockError::Database(evm.db_mut().take_failure().unwrap_or_else(|| Box::new(error)))
 }

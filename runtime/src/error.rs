@@ -4,7 +4,7 @@
 //! it. A state that cannot be read, or a broken invariant, must never make a valid block look invalid.
 
 use alloy_evm::block::{BlockExecutionError, BlockValidationError, InternalBlockExecutionError};
-use alloy_primitives::{Address, B256};
+use alloy_primitives::B256;
 use revm::context_interface::result::InvalidTransaction;
 use std::error::Error;
 
@@ -112,11 +112,6 @@ pub enum InvalidBlock {
     #[error("{0}")]
     SystemOperation(#[source] Box<BlockValidationError>),
 }
-
-/// An account drained by the DAO fork holds more than all ether that exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("balance of {0} is out of range for the DAO fork")]
-pub struct DaoBalanceOutOfRange(pub Address);
 
 #[cfg(test)]
 mod tests {

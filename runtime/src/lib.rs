@@ -5,6 +5,7 @@ pub mod access_list;
 pub mod block;
 pub mod block_checks;
 pub mod block_hooks;
+pub mod bundle_state;
 pub mod chain_spec;
 pub mod diff;
 pub mod engine;
@@ -22,7 +23,7 @@ pub use block::{Block, Receipt, RecoverError, RecoveredBlock, Transaction};
 
 pub use chain_spec::{ChainSpec, ChainSpecError};
 
-pub use error::{BlockError, DaoBalanceOutOfRange, InvalidBlock};
+pub use error::{BlockError, InvalidBlock};
 
 pub use diff::{AccountDiff, AccountState, SlotDiff, StateDiff};
 

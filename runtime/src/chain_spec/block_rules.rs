@@ -22,6 +22,14 @@ impl<'a> BlockRules<'a> {
         self.merged
     }
 
+    /// Whether ether is moved out of the DAO before the first transaction of block `number` (EIP-779).
+    ///
+    /// As an [`EthereumHardforks`] the rules never have this fork: alloy-evm would move the ether after the transactions,
+    /// and delete the accounts that it empties although EIP-161 does not hold yet.
+    pub fn is_dao_block(&self, number: u64) -> bool {
+        self.spec.ethereum_fork_activation(EthereumHardfork::Dao).transitions_at_block(number)
+    }
+
     /// The schedule of the whole chain.
     pub const fn spec(&self) -> &'a ChainSpec {
         self.spec
@@ -32,7 +40,7 @@ impl EthereumHardforks for BlockRules<'_> {
     fn ethereum_fork_activation(&self, fork: EthereumHardfork) -> ForkCondition {
         match fork {
             EthereumHardfork::Paris if self.merged => ForkCondition::ZERO_BLOCK,
-            EthereumHardfork::Paris => ForkCondition::Never,
+            EthereumHardfork::Paris | EthereumHardfork::Dao => ForkCondition::Never,
             fork => self.spec.ethereum_fork_activation(fork),
         }
     }

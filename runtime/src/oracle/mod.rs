@@ -2,23 +2,24 @@
 //!
 //! [`execute_serial`] drives alloy-evm's `EthBlockExecutor` over revm's `State`, transaction by transaction. Nothing of the
 //! parallel engine takes part. The only pieces of our own are the database around `State`, which keeps the access list and
-//! the causes of failed reads (`recorder`), and the receipts, which carry no blooms (`receipts`).
+//! the causes of failed reads (`recorder`), the receipts, which carry no blooms (`receipts`), and the state change of the DAO
+//! fork, which alloy-evm makes after the transactions of its block instead of before.
 
 mod receipts;
 mod recorder;
 
 use crate::{
-    BlockError, BlockOutcome, ChainSpec, DaoBalanceOutOfRange, Outputs, RecoveredBlock, ScheduleReport, StateDiff,
-    block_checks::check_block, block_hooks::is_dao_block, chain_spec::BlockRules,
+    BlockError, BlockOutcome, ChainSpec, Outputs, RecoveredBlock, ScheduleReport, StateDiff,
+    block_checks::check_block, block_hooks::apply_dao_fork, chain_spec::BlockRules,
 };
 use alloy_evm::{
     Evm, EvmFactory,
     block::{BlockExecutionError, BlockExecutor},
-    eth::{EthBlockExecutionCtx, EthBlockExecutor, EthEvmFactory, dao_fork},
+    eth::{EthBlockExecutionCtx, EthBlockExecutor, EthEvmFactory},
 };
 use receipts::Receipts;
 use recorder::Recorder;
-use revm::{Database, DatabaseRef, database::states::bundle_state::BundleRetention};
+use revm::{DatabaseRef, database::states::bundle_state::BundleRetention};
 use std::borrow::Cow;
 
 /// Executes a block on its parent state, one transaction after the other.
@@ -34,9 +35,6 @@ pub fn execute_serial<S: DatabaseRef + Sync>(
     let rules = spec.at(block.header());
     check_block(block, &rules)?;
     let mut recorder = Recorder::new(snapshot, outputs.access_list);
-    if is_dao_block(&rules, block.header().number) {
-        check_dao_balances(&mut recorder)?;
-    }
     let mut current = None;
     let result = run(&mut recorder, block, spec, &rules, &mut current);
     let result = match (result, recorder.take_failure()) {
@@ -66,6 +64,9 @@ fn run<S: DatabaseRef>(
     rules: &BlockRules<'_>,
     current: &mut Option<usize>,
 ) -> Result<alloy_evm::block::BlockExecutionResult<crate::Receipt>, BlockExecutionError> {
+    if rules.is_dao_block(block.header().number) {
+        apply_dao_fork(recorder, rules, block.header().number).map_err(BlockExecutionError::other)?;
+    }
     let evm = EthEvmFactory::default().create_evm(recorder, spec.evm_env(block.header()));
     let mut executor = EthBlockExecutor::new(evm, context(block), *rules, Receipts);
     executor.apply_pre_execution_changes()?;
@@ -90,20 +91,4 @@ fn context(block: &RecoveredBlock) -> EthBlockExecutionCtx<'_> {
         tx_count_hint: Some(block.transactions().len()),
         slot_number: header.slot_number,
     }
-}
-
-/// alloy-evm adds these balances up in 128 bits and panics if they do not fit.
-fn check_dao_balances<S: DatabaseRef>(recorder: &mut Recorder<'_, S>) -> Result<(), BlockError> {
-    let mut total = 0_u128;
-    for address in dao_fork::DAO_HARDFORK_ACCOUNTS {
-        let info = recorder.basic(address).map_err(|error| match recorder.take_failure() {
-            Some(cause) => BlockError::Database(cause),
-            None => BlockError::Internal(Box::new(error)),
-        })?;
-        total = u128::try_from(info.unwrap_or_default().balance)
-            .ok()
-            .and_then(|balance| total.checked_add(balance))
-            .ok_or_else(|| BlockError::Internal(Box::new(DaoBalanceOutOfRange(address))))?;
-    }
-    Ok(())
 }

@@ -5,7 +5,7 @@ use alloy_eips::eip7840::BlobParams;
 use alloy_hardforks::EthereumHardfork;
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U64, U256, map::HashMap};
 use alloy_rlp::Decodable;
-use braid_runtime::{Block, BlockOutcome, ChainSpec, Outputs, RecoveredBlock, StateDiff, oracle};
+use braid_runtime::{Block, BlockOutcome, ChainSpec, Outputs, RecoveredBlock, StateDiff, bundle_state::normalize, oracle};
 use serde::Deserialize;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -175,6 +175,7 @@ fn import(
 pub(crate) fn check_outcome(parent: &MemoryState, state: &MemoryState, outcome: &BlockOutcome) {
     let bundle = outcome.bundle.as_ref().expect("the bundle was asked for");
     assert_eq!(StateDiff::from_bundle(bundle), outcome.diff);
+    assert_eq!(outcome.diff.to_bundle(parent).unwrap(), normalize(bundle));
     let list = outcome.access_list.as_ref().expect("the list was asked for");
     assert!(list.is_sorted_by(|a, b| a.address < b.address));
     let empty = MemoryAccount { code_hash: KECCAK256_EMPTY, ..Default::default() };
