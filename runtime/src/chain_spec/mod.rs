@@ -134,16 +134,15 @@ impl ChainSpec {
         self.blob_forks.iter().rev().find(|fork| fork.activation <= timestamp).map(|fork| fork.params)
     }
 
-    /// Blob parameters that a fork starts with, `None` if it never starts or keeps those of the fork before.
-    pub fn blob_params_of(&self, fork: EthereumHardfork) -> Option<BlobParams> {
-        self.blob_forks.iter().find(|known| known.fork == fork).map(|known| known.params)
-    }
-
-    /// The same schedule with other blob parameters for a fork that has its own, as the conformance suites state them.
+    /// The same schedule with other blob parameters from a fork on, as the conformance suites state them. Nothing changes if
+    /// the fork never starts.
     pub fn with_blob_params(mut self, fork: EthereumHardfork, params: BlobParams) -> Result<Self, ChainSpecError> {
         let params = genesis::checked(fork, &params)?;
-        let known = self.blob_forks.iter_mut().find(|known| known.fork == fork);
-        known.ok_or(ChainSpecError::MissingBlobParams(fork))?.params = params;
+        if let Some(activation) = self.ethereum_fork_activation(fork).as_timestamp() {
+            self.blob_forks.retain(|known| known.fork != fork);
+            self.blob_forks.push(BlobFork { fork, activation, params });
+            self.blob_forks.sort_unstable_by_key(|known| known.fork);
+        }
         Ok(self)
     }
 
