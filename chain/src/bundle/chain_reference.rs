@@ -1,6 +1,7 @@
 //! Which chain a block belongs to.
 
 use alloy_genesis::ChainConfig;
+use braid_runtime::{ChainSpec, ChainSpecError};
 
 /// A chain: by the id under which everybody knows it, or spelled out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,14 @@ impl ChainReference {
         match self {
             Self::Known(id) => *id,
             Self::Config(config) => config.chain_id,
+        }
+    }
+
+    /// The fork schedule of the chain.
+    pub fn spec(&self) -> Result<ChainSpec, ChainSpecError> {
+        match self {
+            Self::Known(id) => ChainSpec::from_chain_id(*id),
+            Self::Config(config) => ChainSpec::from_config(config),
         }
     }
 
