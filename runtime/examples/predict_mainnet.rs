@@ -1,17 +1,20 @@
 //! How well the predictor foresees real blocks.
 //!
-//! `cargo run --release -p braid-runtime --example predict_mainnet -- FOLDER [cold|warm|warm+] [misses]`
+//! `cargo run --release -p braid-runtime --example predict_mainnet -- FOLDER [none|cold|warm|warm+] [misses]`
 //!
 //! FOLDER is an unpacked set of blocks with pre-state (`blocks/N/block.json`, `blocks/N/pre_state.json`, `codes.json`,
 //! `block_hashes.json`). Every block is executed serially by stock revm under an `AccessRecorder`; the predictor then foretells
-//! each of its transactions. `cold`: it has learned from the earlier transactions of the same block only. `warm`:
-//! from all other blocks, not from this one. `warm+`: from both. With `misses` the keys that were touched, written by another
+//! each of its transactions. `none`: it never learned. `cold`: it learns within the block, window by window. `warm`: it has
+//! learned from all other blocks, not from this one. `warm+`: both. With `misses` the keys that were touched, written by another
 //! transaction of the block and not foreseen are listed by contract.
 
-use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, map::{HashMap, HashSet}};
+use alloy_primitives::{
+    Address, B256, Bytes, KECCAK256_EMPTY, U256,
+    map::{HashMap, HashSet},
+};
 use braid_runtime::predict::{
-    AccessRecorder, BlockContext, KeccakCache, KeccakPreimages, ObservedAccesses, Prediction, PredictionScore, Predictor,
-    StateView, TransactionShape,
+    AccessRecorder, BlockContext, KeccakCache, KeccakPreimages, ObservedAccesses, PredictedKey, Prediction,
+    PredictionScore, Predictor, StateView, TransactionShape,
 };
 use revm::{
     Context, ExecuteCommitEvm, InspectEvm, MainBuilder, MainContext,
@@ -27,6 +30,9 @@ use serde_json::Value;
 use std::{error::Error, fs, path::Path, time::Instant};
 
 type Failure = Box<dyn Error>;
+
+/// Transactions that are foretold together before learning from them, where a block teaches its own rest.
+const WINDOW: usize = 48;
 
 /// A transaction that ran.
 struct Ran {
@@ -79,17 +85,27 @@ fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let Some(folder) = arguments.first() else { return Err("give the folder with the blocks".into()) };
     let mode = arguments.get(1).map_or("warm", String::as_str);
+    let learns_inside = matches!(mode, "cold" | "warm+");
     let list_misses = arguments.iter().any(|argument| argument == "misses");
     let blocks = run_all(Path::new(folder))?;
-    println!("{:>9} {:>4} {:>6} | {:>22} | {:>22} | {:>22} | {:>15} | {:>11}", "block", "txs", "known", "slots p/r/over",
-        "shared slots p/r/over", "writes p/r/over", "accounts p/r", "edges r/p");
+    println!(
+        "{:>9} {:>4} {:>6} | {:>22} | {:>22} | {:>22} | {:>15} | {:>11}",
+        "block",
+        "txs",
+        "known",
+        "slots p/r/over",
+        "shared slots p/r/over",
+        "writes p/r/over",
+        "accounts p/r",
+        "edges r/p"
+    );
     let mut total = PredictionScore::default();
     let (mut edges, mut all_known, mut all_calls) = (Edges::default(), 0, 0);
     let mut misses: HashMap<(B256, Address), (u64, Vec<String>)> = HashMap::default();
     let (mut learning, mut predicting, mut predicted_keys, mut learned) = (0.0, 0.0, 0, 0);
     for (index, block) in blocks.iter().enumerate() {
         let mut predictor = Predictor::default();
-        if mode != "cold" {
+        if matches!(mode, "warm" | "warm+") {
             let started = Instant::now();
             for other in blocks.iter().filter(|other| other.number != block.number) {
                 for ran in &other.transactions {
@@ -127,23 +143,37 @@ fn main() -> Result<(), Failure> {
             if list_misses {
                 note_misses(&mut misses, block, ran, position, &prediction, shared);
             }
-            if mode != "warm" {
-                predictor.learn(&shape, &ran.observed, &ran.preimages);
-            }
             predictions.push(prediction);
+            if learns_inside && predictions.len().is_multiple_of(WINDOW) {
+                for ran in &block.transactions[predictions.len() - WINDOW..predictions.len()] {
+                    predictor.learn(&block.shape(ran), &ran.observed, &ran.preimages);
+                }
+            }
         }
-        let block_edges = Edges::of(block, &predictions);
+        let block_edges = Edges::of(block, &predictions, if learns_inside { WINDOW } else { usize::MAX });
         edges.add(&block_edges);
         all_known += known;
         all_calls += calls;
-        print_row(&format!("{}{}", block.number, if block.gas_matches { "" } else { "!" }), &score, &block_edges, (block.transactions.len(), known, calls));
+        print_row(
+            &format!("{}{}", block.number, if block.gas_matches { "" } else { "!" }),
+            &score,
+            &block_edges,
+            (block.transactions.len(), known, calls),
+        );
         total.add(&score);
     }
     let count: usize = blocks.iter().map(|block| block.transactions.len()).sum();
     print_row("total", &total, &edges, (count, all_known, all_calls));
-    println!("predicting: {:.2} µs per transaction, {:.2} keys each; learning: {:.2} µs per transaction",
-        predicting * 1e6 / count as f64, predicted_keys as f64 / count as f64, learning * 1e6 / f64::max(learned as f64, 1.0));
-    println!("transactions with a true dependency: {}, all of them foreseen: {}, with a needless one: {}", edges.dependent, edges.covered, edges.needless);
+    println!(
+        "predicting: {:.2} µs per transaction, {:.2} keys each; learning: {:.2} µs per transaction",
+        predicting * 1e6 / count as f64,
+        predicted_keys as f64 / count as f64,
+        learning * 1e6 / f64::max(learned as f64, 1.0)
+    );
+    println!(
+        "transactions with a true dependency: {}, all of them foreseen: {}, with a needless one: {}",
+        edges.dependent, edges.covered, edges.needless
+    );
     let mut misses: Vec<_> = misses.into_iter().collect();
     misses.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
     for ((code_hash, to), (count, examples)) in misses.iter().take(40) {
@@ -157,11 +187,26 @@ fn main() -> Result<(), Failure> {
 
 fn print_row(name: &str, score: &PredictionScore, edges: &Edges, (count, known, calls): (usize, u64, u64)) {
     let three = |score: &braid_runtime::predict::Score| {
-        format!("{:5.1} {:5.1} {:5.2} {:>4}", 100.0 * score.precision(), 100.0 * score.recall(), score.over_prediction(), score.true_positive + score.false_negative)
+        format!(
+            "{:5.1} {:5.1} {:5.2} {:>4}",
+            100.0 * score.precision(),
+            100.0 * score.recall(),
+            score.over_prediction(),
+            score.true_positive + score.false_negative
+        )
     };
-    println!("{name:>9} {count:>4} {:>6} | {} | {} | {} | {:5.1} {:5.1} {:>4} | {:5.1} {:5.1}", format!("{known}/{calls}"), three(&score.slots), three(&score.shared_slots),
-        three(&score.writes), 100.0 * score.accounts.precision(), 100.0 * score.accounts.recall(), score.accounts.true_positive + score.accounts.false_negative,
-        100.0 * edges.covered as f64 / f64::max(edges.dependent as f64, 1.0), 100.0 * (1.0 - edges.needless as f64 / f64::max(edges.predicted as f64, 1.0)));
+    println!(
+        "{name:>9} {count:>4} {:>6} | {} | {} | {} | {:5.1} {:5.1} {:>4} | {:5.1} {:5.1}",
+        format!("{known}/{calls}"),
+        three(&score.slots),
+        three(&score.shared_slots),
+        three(&score.writes),
+        100.0 * score.accounts.precision(),
+        100.0 * score.accounts.recall(),
+        score.accounts.true_positive + score.accounts.false_negative,
+        100.0 * edges.covered as f64 / f64::max(edges.dependent as f64, 1.0),
+        100.0 * (1.0 - edges.needless as f64 / f64::max(edges.predicted as f64, 1.0))
+    );
 }
 
 type Writers = HashMap<(Address, U256), Vec<usize>>;
@@ -179,6 +224,14 @@ fn writers(block: &RanBlock) -> Writers {
     writers
 }
 
+/// All predicted slots, those that are only assumed too.
+fn slots(prediction: &Prediction) -> impl Iterator<Item = (Address, U256, bool)> + '_ {
+    prediction.keys.iter().filter_map(|access| match access.key {
+        PredictedKey::Slot { address, slot, write } => Some((address, slot, write)),
+        PredictedKey::Account { .. } => None,
+    })
+}
+
 /// Read-after-write dependencies through slots, transaction by transaction.
 #[derive(Default)]
 struct Edges {
@@ -193,17 +246,28 @@ struct Edges {
 }
 
 impl Edges {
-    fn of(block: &RanBlock, predictions: &[Prediction]) -> Self {
+    fn of(block: &RanBlock, predictions: &[Prediction], window: usize) -> Self {
         let mut edges = Self::default();
         let mut last: HashMap<(Address, U256), usize> = HashMap::default();
         let mut predicted_last: HashMap<(Address, U256), usize> = HashMap::default();
         let mut true_sets: Vec<HashSet<usize>> = Vec::new();
         for (position, ran) in block.transactions.iter().enumerate() {
+            if position % window == 0 {
+                last.clear();
+                predicted_last.clear();
+            }
             let sender = |other: &usize| block.transactions[*other].sender == ran.sender;
-            let truth: HashSet<usize> =
-                ran.observed.slots.iter().filter_map(|slot| last.get(&(slot.address, slot.slot)).copied()).filter(|other| !sender(other)).collect();
-            let foreseen: HashSet<usize> =
-                predictions[position].slots().filter_map(|(address, slot, _)| predicted_last.get(&(address, slot)).copied()).filter(|other| !sender(other)).collect();
+            let truth: HashSet<usize> = ran
+                .observed
+                .slots
+                .iter()
+                .filter_map(|slot| last.get(&(slot.address, slot.slot)).copied())
+                .filter(|other| !sender(other))
+                .collect();
+            let foreseen: HashSet<usize> = slots(&predictions[position])
+                .filter_map(|(address, slot, _)| predicted_last.get(&(address, slot)).copied())
+                .filter(|other| !sender(other))
+                .collect();
             // What precedes a foreseen predecessor precedes as well.
             let mut reach: HashSet<usize> = HashSet::default();
             let mut queue: Vec<usize> = foreseen.iter().copied().collect();
@@ -219,7 +283,7 @@ impl Edges {
             for slot in ran.observed.slots.iter().filter(|slot| slot.written) {
                 last.insert((slot.address, slot.slot), position);
             }
-            for (address, slot, write) in predictions[position].slots() {
+            for (address, slot, write) in slots(&predictions[position]) {
                 if write {
                     predicted_last.insert((address, slot), position);
                 }
@@ -256,14 +320,25 @@ fn note_misses(
         let entry = misses.entry((ran.code_hash, to)).or_default();
         entry.0 += 1;
         if entry.1.len() < 6 {
-            let path = if slot.call == 0 { "outer".into() } else {
+            let path = if slot.call == 0 {
+                "outer".into()
+            } else {
                 let call = &ran.observed.calls[slot.call as usize - 1];
                 let input = &ran.observed.bytes[call.input.start as usize..call.input.end as usize];
-                format!("{:?} {} {}", call.kind, call.code_address, Bytes::copy_from_slice(&input[..input.len().min(4)]))
+                format!(
+                    "{:?} {} {}",
+                    call.kind,
+                    call.code_address,
+                    Bytes::copy_from_slice(&input[..input.len().min(4)])
+                )
             };
             entry.1.push(format!(
-                "{}#{position} {} known={} slot {:#x} of {} in {path}{}", block.number,
-                Bytes::copy_from_slice(&ran.input[..ran.input.len().min(4)]), prediction.known, slot.slot, slot.address,
+                "{}#{position} {} known={} slot {:#x} of {} in {path}{}",
+                block.number,
+                Bytes::copy_from_slice(&ran.input[..ran.input.len().min(4)]),
+                prediction.known,
+                slot.slot,
+                slot.address,
                 if slot.written { " (written)" } else { "" },
             ));
         }
@@ -272,7 +347,8 @@ fn note_misses(
 
 fn run_all(folder: &Path) -> Result<Vec<RanBlock>, Failure> {
     let codes: HashMap<B256, Bytes> = serde_json::from_slice(&fs::read(folder.join("codes.json"))?)?;
-    let codes: HashMap<B256, Bytecode> = codes.into_iter().map(|(hash, code)| (hash, Bytecode::new_raw(code))).collect();
+    let codes: HashMap<B256, Bytecode> =
+        codes.into_iter().map(|(hash, code)| (hash, Bytecode::new_raw(code))).collect();
     let hashes: HashMap<String, B256> = serde_json::from_slice(&fs::read(folder.join("block_hashes.json"))?)?;
     let mut numbers = Vec::new();
     for entry in fs::read_dir(folder.join("blocks"))? {
@@ -284,10 +360,17 @@ fn run_all(folder: &Path) -> Result<Vec<RanBlock>, Failure> {
 
 fn spec_at(number: u64) -> SpecId {
     let forks = [
-        (1_150_000, SpecId::HOMESTEAD), (2_463_000, SpecId::TANGERINE), (2_675_000, SpecId::SPURIOUS_DRAGON),
-        (4_370_000, SpecId::BYZANTIUM), (7_280_000, SpecId::PETERSBURG), (9_069_000, SpecId::ISTANBUL),
-        (12_244_000, SpecId::BERLIN), (12_965_000, SpecId::LONDON), (15_537_394, SpecId::MERGE),
-        (17_034_870, SpecId::SHANGHAI), (19_426_587, SpecId::CANCUN),
+        (1_150_000, SpecId::HOMESTEAD),
+        (2_463_000, SpecId::TANGERINE),
+        (2_675_000, SpecId::SPURIOUS_DRAGON),
+        (4_370_000, SpecId::BYZANTIUM),
+        (7_280_000, SpecId::PETERSBURG),
+        (9_069_000, SpecId::ISTANBUL),
+        (12_244_000, SpecId::BERLIN),
+        (12_965_000, SpecId::LONDON),
+        (15_537_394, SpecId::MERGE),
+        (17_034_870, SpecId::SHANGHAI),
+        (19_426_587, SpecId::CANCUN),
     ];
     forks.into_iter().rev().find(|(from, _)| number >= *from).map_or(SpecId::FRONTIER, |(_, spec)| spec)
 }
@@ -303,7 +386,12 @@ fn number(value: &Value, name: &str) -> Result<Option<u64>, Failure> {
     Ok(field::<U256>(value, name)?.map(|word| word.saturating_to()))
 }
 
-fn run_block(folder: &Path, height: u64, codes: &HashMap<B256, Bytecode>, hashes: &HashMap<String, B256>) -> Result<RanBlock, Failure> {
+fn run_block(
+    folder: &Path,
+    height: u64,
+    codes: &HashMap<B256, Bytecode>,
+    hashes: &HashMap<String, B256>,
+) -> Result<RanBlock, Failure> {
     let path = folder.join("blocks").join(height.to_string());
     let block: Value = serde_json::from_slice(&fs::read(path.join("block.json"))?)?;
     let mut database = read_state(&serde_json::from_slice(&fs::read(path.join("pre_state.json"))?)?, codes)?;
@@ -326,7 +414,8 @@ fn run_block(folder: &Path, height: u64, codes: &HashMap<B256, Bytecode>, hashes
         basefee: context.base_fee,
         difficulty: field(&block, "difficulty")?.unwrap_or_default(),
         prevrandao: field(&block, "mixHash")?,
-        blob_excess_gas_and_price: number(&block, "excessBlobGas")?.map(|excess| BlobExcessGasAndPrice::new(excess, 3_338_477)),
+        blob_excess_gas_and_price: number(&block, "excessBlobGas")?
+            .map(|excess| BlobExcessGasAndPrice::new(excess, 3_338_477)),
         ..BlockEnv::default()
     };
     let mut evm = Context::mainnet()
@@ -341,11 +430,20 @@ fn run_block(folder: &Path, height: u64, codes: &HashMap<B256, Bytecode>, hashes
     for (index, transaction) in list.iter().enumerate() {
         let environment = read_transaction(transaction)?;
         let code_hash = match environment.kind {
-            TxKind::Call(to) => evm.ctx.journaled_state.database.cache.accounts.get(&to).map_or(KECCAK256_EMPTY, |account| account.info.code_hash),
+            TxKind::Call(to) => evm
+                .ctx
+                .journaled_state
+                .database
+                .cache
+                .accounts
+                .get(&to)
+                .map_or(KECCAK256_EMPTY, |account| account.info.code_hash),
             TxKind::Create => KECCAK256_EMPTY,
         };
         evm.inspector.clear();
-        let outcome = evm.inspect_tx(environment.clone()).map_err(|error| format!("block {height}, transaction {index}: {error:?}"))?;
+        let outcome = evm
+            .inspect_tx(environment.clone())
+            .map_err(|error| format!("block {height}, transaction {index}: {error:?}"))?;
         evm.commit(outcome.state);
         let mut observed = evm.inspector.observed.clone();
         observed.gas_used = outcome.result.tx_gas_used();
@@ -398,7 +496,8 @@ fn read_transaction(transaction: &Value) -> Result<TxEnv, Failure> {
             })
         })
         .collect();
-    let fee: u128 = field::<U256>(transaction, "maxFeePerGas")?.or(field(transaction, "gasPrice")?).unwrap_or_default().to();
+    let fee: u128 =
+        field::<U256>(transaction, "maxFeePerGas")?.or(field(transaction, "gasPrice")?).unwrap_or_default().to();
     let priority = field::<U256>(transaction, "maxPriorityFeePerGas")?.map(|fee| fee.to());
     Ok(TxEnv {
         tx_type: number(transaction, "type")?.unwrap_or_default() as u8,

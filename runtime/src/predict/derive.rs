@@ -104,8 +104,11 @@ impl<P: Preimages + ?Sized> Deriver<'_, P> {
                     let value = self.slots[index].value;
                     if value == word || value == one_less {
                         let load = self.load(index, depth)?;
-                        let node =
-                            if value == word { Some(load) } else { self.template.intern(Node::Add { word: load, offset: 1 }) };
+                        let node = if value == word {
+                            Some(load)
+                        } else {
+                            self.template.intern(Node::Add { word: load, offset: 1 })
+                        };
                         return Some((node?, belief));
                     }
                 }
@@ -371,7 +374,11 @@ impl<P: Preimages + ?Sized> Deriver<'_, P> {
             let word = U256::from_be_slice(&input[offset..offset + 32]);
             let node = if is_distinctive(word) {
                 let is_address = word.bit_len() <= 160 && word.bit_len() > 96;
-                if is_address { Some(self.derive(word, Role::Data, visible, 2)?.0) } else { self.known(word, Role::Data, visible, 2) }
+                if is_address {
+                    Some(self.derive(word, Role::Data, visible, 2)?.0)
+                } else {
+                    self.known(word, Role::Data, visible, 2)
+                }
             } else if word.bit_len() <= 32 && self.aligned(word).is_some() && word.bit_len() > 12 {
                 Some(self.derive(word, Role::Key, visible, 2)?.0)
             } else if word.bit_len() <= 32 {

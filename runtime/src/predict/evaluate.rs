@@ -111,12 +111,8 @@ impl Program<'_> {
                 let slot = self.value(slot, frame, memo, environment)?;
                 environment.load(address, slot)?
             }
-            Node::Field { word, shift, bits } => {
-                field(self.value(word, frame, memo, environment)?, shift, bits)
-            }
-            Node::Add { word, offset } => {
-                self.value(word, frame, memo, environment)?.wrapping_add(U256::from(offset))
-            }
+            Node::Field { word, shift, bits } => field(self.value(word, frame, memo, environment)?, shift, bits),
+            Node::Add { word, offset } => self.value(word, frame, memo, environment)?.wrapping_add(U256::from(offset)),
             Node::Sum { left, right } => {
                 let left = self.value(left, frame, memo, environment)?;
                 left.wrapping_add(self.value(right, frame, memo, environment)?)

@@ -88,6 +88,9 @@ pub struct PredictedAccess {
     pub key: PredictedKey,
     /// How often the template's expression held: 255 is always, 0 hardly ever.
     pub likelihood: u8,
+    /// The slot number is invented: the code called is unknown, and calls that touch the same invented slot are only
+    /// assumed to meet. Good for the schedule; not for reading ahead, and not part of what is scored.
+    pub assumed: bool,
 }
 
 /// What a transaction will probably touch, and its cost. Reused from call to call: it keeps its buffers.
@@ -118,9 +121,9 @@ impl Prediction {
         self.scratch.clear();
     }
 
-    /// The storage slots of the prediction: owner, number, whether written.
+    /// The storage slots of the prediction that are not merely assumed: owner, number, whether written.
     pub fn slots(&self) -> impl Iterator<Item = (Address, U256, bool)> + '_ {
-        self.keys.iter().filter_map(|access| match access.key {
+        self.keys.iter().filter(|access| !access.assumed).filter_map(|access| match access.key {
             PredictedKey::Slot { address, slot, write } => Some((address, slot, write)),
             PredictedKey::Account { .. } => None,
         })

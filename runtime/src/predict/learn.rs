@@ -8,7 +8,8 @@ use super::{
     observe::CallKind,
     preimages::Preimages,
     template::{
-        AccountEntry, CallEntry, Evidence, InputShape, MAX_ACCOUNTS, MAX_CALLS, MAX_SLOTS, ReturnEntry, SlotEntry, Template,
+        AccountEntry, CallEntry, Evidence, InputShape, MAX_ACCOUNTS, MAX_CALLS, MAX_SLOTS, ReturnEntry, SlotEntry,
+        Template,
     },
 };
 use alloy_primitives::{Address, U256, map::HashMap};
@@ -120,7 +121,9 @@ impl<'a, P: Preimages + ?Sized> Lesson<'a, P> {
         let children = self.call.children;
         let mut seen = vec![false; children.len()];
         for index in 0..template.calls.len() {
-            let Some(target) = self.value(template, template.calls[index].target).and_then(address_of) else { continue };
+            let Some(target) = self.value(template, template.calls[index].target).and_then(address_of) else {
+                continue;
+            };
             let kind = template.calls[index].kind;
             let mut hit = false;
             for (position, child) in children.iter().enumerate() {

@@ -2,9 +2,10 @@
 //!
 //! The order to read it in: `shape` is what is known beforehand, `keys` what is foretold, `observe` what really happened;
 //! `predictor` turns the last into the second. Inside, `expression` and `template` are what is learned, `learn` and
-//! `derive` how, `evaluate` and `walk` what is made of it, `store` and `saved` where it is kept.
+//! `derive` how, `assume` what stands in where nothing is, `evaluate` and `walk` what is made of it, `store` and `saved` where it is kept.
 //! A prediction changes speed, never results: nothing in here is state, and every answer may be wrong.
 
+mod assume;
 mod derive;
 mod evaluate;
 mod expression;

@@ -211,7 +211,9 @@ impl ObservedAccesses {
     /// Fields of an account are observed or changed.
     pub fn touch_account(&mut self, address: Address, fields: AccountFields) {
         let Some(call) = self.current() else { return };
-        if let Some(seen) = self.accounts.iter_mut().rev().take(64).find(|seen| seen.call == call && seen.address == address) {
+        if let Some(seen) =
+            self.accounts.iter_mut().rev().take(64).find(|seen| seen.call == call && seen.address == address)
+        {
             seen.fields = seen.fields.union(fields);
         } else if self.accounts.len() < MAX_ENTRIES {
             self.accounts.push(ObservedAccount { call, address, fields });

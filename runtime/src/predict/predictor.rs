@@ -93,13 +93,17 @@ impl Predictor {
             out.gas = TRANSFER_GAS.min(shape.gas_limit);
             return;
         }
-        let Some(template) = self.store.find(shape.code_hash, Function::of(shape.input)) else { return };
+        let limits = Limits { keys: self.config.max_keys, likelihood: self.config.min_likelihood as u32 };
+        let Some(template) = self.store.find(shape.code_hash, Function::of(shape.input)) else {
+            out.incomplete = true;
+            Walk::new(&self.store, shape, state, keccak, out, limits).run_unknown(to);
+            return;
+        };
         out.known = template.observations > 0;
         out.confidence = template.coverage;
         if template.gas > 0 {
             out.gas = template.gas.min(shape.gas_limit);
         }
-        let limits = Limits { keys: self.config.max_keys, likelihood: self.config.min_likelihood as u32 };
         Walk::new(&self.store, shape, state, keccak, out, limits).run(template, to);
     }
 
@@ -178,8 +182,7 @@ impl Predictor {
         let share = (coverage.foreseen * 255).checked_div(coverage.all).unwrap_or(255).min(255);
         let first = template.gas == 0;
         template.gas = if first { observed.gas_used } else { (template.gas * 3 + observed.gas_used) / 4 };
-        template.coverage =
-            if first { share / 2 } else { (template.coverage as u32 * 3 + share) / 4 }.min(255) as u8;
+        template.coverage = if first { share / 2 } else { (template.coverage as u32 * 3 + share) / 4 }.min(255) as u8;
         template.stable = if share >= 250 { (template.stable + 1).min(MAX_PAUSE) } else { 0 };
         let pause = if template.stable == 0 { 0 } else { (1u32 << template.stable) - 1 };
         template.pause.store(pause, Ordering::Relaxed);

@@ -85,7 +85,7 @@ impl PredictionScore {
             .map(|account| account.address)
             .collect();
         let mut predicted_accounts = HashSet::default();
-        for access in &prediction.keys {
+        for access in prediction.keys.iter().filter(|access| !access.assumed) {
             match access.key {
                 PredictedKey::Slot { address, slot, write } => {
                     predicted.insert((address, slot));

@@ -2,6 +2,7 @@
 
 use super::{
     KeccakCache, PredictedAccess, PredictedKey, Prediction, StateView, TransactionShape,
+    assume::assume,
     evaluate::{Environment, Frame, Memo, Program},
     expression::{NodeIndex, address_of},
     learn::bytes_at,
@@ -121,6 +122,33 @@ impl<'a> Walk<'a> {
         Self { store, shape, state, keccak, out, limits, calls_left: MAX_CALLS }
     }
 
+    /// Says what is assumed of a transaction that calls unknown code.
+    pub(super) fn run_unknown(&mut self, to: Address) {
+        let input = Input::Outer { from: 0, to: self.shape.input.len() };
+        self.assume(&Call { this: to, caller: self.shape.sender, value: None, input, likelihood: 255, depth: 0 });
+    }
+
+    fn assume(&mut self, call: &Call) {
+        let scratch = &self.out.scratch;
+        let (input, mask): (&[u8], &[u8]) = match call.input {
+            Input::Outer { from, to } => (&self.shape.input[from..to], &[]),
+            Input::Arena { from, to } => (&scratch.arena[from..to], &scratch.mask[from..to]),
+        };
+        let frame = Frame {
+            this: call.this,
+            caller: call.caller,
+            origin: self.shape.sender,
+            value: None,
+            input,
+            mask,
+            block: &self.shape.block,
+        };
+        let assumed = assume(frame.bytes::<4>(0), call.caller, |offset| frame.word(offset));
+        for (slot, write) in assumed.into_iter().flatten() {
+            self.push(PredictedKey::Slot { address: call.this, slot, write }, call.likelihood, true);
+        }
+    }
+
     /// Foretells the transaction from the template of its recipient's code.
     pub(super) fn run(&mut self, template: &Template, to: Address) {
         let call = Call {
@@ -173,7 +201,7 @@ impl<'a> Walk<'a> {
             }
             let Some(address) = self.value(template, entry.address, call, bases).and_then(address_of) else { continue };
             let Some(slot) = self.value(template, entry.slot, call, bases) else { continue };
-            self.push(PredictedKey::Slot { address, slot, write: entry.evidence.writes() }, likelihood);
+            self.push(PredictedKey::Slot { address, slot, write: entry.evidence.writes() }, likelihood, false);
         }
         for entry in &template.accounts {
             let likelihood = call.likelihood * entry.evidence.likelihood() / 255;
@@ -182,7 +210,7 @@ impl<'a> Walk<'a> {
             }
             let Some(address) = self.value(template, entry.address, call, bases).and_then(address_of) else { continue };
             let (fields, write) = (entry.fields, entry.fields.writes());
-            self.push(PredictedKey::Account { address, fields, write }, likelihood);
+            self.push(PredictedKey::Account { address, fields, write }, likelihood, false);
         }
         let mut returns = [(0, U256::ZERO); 4];
         let mut count = 0;
@@ -217,7 +245,7 @@ impl<'a> Walk<'a> {
         };
         let arena = self.out.scratch.arena.len();
         let Some(input) = self.inner_input(template, call, bases, &entry.input) else { return };
-        let code_hash = self.state.code_hash(target).or_else(|| self.store.code_of(target));
+        let code_hash = self.store.code_of(target).or_else(|| self.state.code_hash(target));
         let inner = code_hash.filter(|hash| *hash != KECCAK256_EMPTY).and_then(|hash| {
             let selector = match input {
                 Input::Outer { from, to } => Function::of(&self.shape.input[from..to]),
@@ -253,6 +281,9 @@ impl<'a> Walk<'a> {
             }
         } else if code_hash != Some(KECCAK256_EMPTY) {
             self.out.incomplete |= likelihood > 127;
+            let this = if entry.kind == CallKind::Delegate { call.this } else { target };
+            let caller = if entry.kind == CallKind::Delegate { call.caller } else { call.this };
+            self.assume(&Call { this, caller, value: None, input, likelihood, depth: 0 });
         }
         self.out.scratch.arena.truncate(arena);
         self.out.scratch.mask.truncate(arena);
@@ -315,7 +346,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Adds a key, or strengthens it when it is there.
-    fn push(&mut self, key: PredictedKey, likelihood: u32) {
+    fn push(&mut self, key: PredictedKey, likelihood: u32, assumed: bool) {
         let likelihood = likelihood.min(255) as u8;
         let size = (self.limits.keys * 2).next_power_of_two();
         let Prediction { keys, scratch, incomplete, .. } = &mut *self.out;
@@ -343,7 +374,7 @@ impl<'a> Walk<'a> {
             *incomplete = true;
             return;
         }
-        keys.push(PredictedAccess { key, likelihood });
+        keys.push(PredictedAccess { key, likelihood, assumed });
         scratch.table[position] = keys.len() as u32;
         scratch.used.push(position as u32);
     }
