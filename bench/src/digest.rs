@@ -3,7 +3,7 @@
 //! Sides keep their state change in forms of their own, so each is first brought to one canonical form: sorted, only what
 //! really changed, no trace of accounts that came and went inside the block. Nothing here is ever timed.
 
-use crate::baseline::MergedDiff;
+use crate::side::MergedDiff;
 use alloy_primitives::{Address, B256, Keccak256, U256};
 use alloy_rlp::Encodable;
 use braid_runtime::{AccountDiff, AccountState, Receipt, SlotDiff, StateDiff};

@@ -1,48 +1,175 @@
-//! Measures profiles.
+//! Measures the engine against plain serial revm on real contracts and real blocks.
 
 use braid_bench::{
-    baseline::{Baseline, Bundle, Map},
-    digest::Digest,
-    workload::{self, PROFILES, Size},
+    engine::Knowledge,
+    harness::{self, Plan, ProfileFigures},
+    machine::Machine,
+    memory::CountingAllocator,
+    report,
+    workload::{PROFILES, Profile, Size},
+};
+use clap::Parser;
+use std::{
+    io::{IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+    time::Instant,
 };
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let size: Size = arguments[0].parse().unwrap();
+/// Measures the engine against the best serial baseline of plain revm.
+///
+/// Every figure is a ratio inside one run: baseline and engine execute the same block in turns (ABBA), and receipts and state change of
+/// every single run are compared. Profiles with real contracts install them from npm into target/ on first use; without
+/// npm these profiles are skipped, aloud.
+#[derive(Debug, Parser)]
+#[command(
+    name = "braid-bench",
+    after_help = "Examples:\n  \
+        braid-bench --list\n  \
+        braid-bench transfers-independent erc20-independent --size 1G --threads 1,2\n  \
+        braid-bench dex mainnet --knowledge cold,warm,exact --report results.md\n  \
+        braid-bench --baselines-only --size 30M\n\n\
+        Exit codes: 0 measured, 1 something could not be run, 2 two sides gave different results."
+)]
+struct Arguments {
+    /// Profiles to measure, by name, beginning of a name or group; all when none is given.
+    profiles: Vec<String>,
+    /// List all profiles and what they show, then stop.
+    #[arg(long)]
+    list: bool,
+    /// Gas of generated blocks: 30M, 100M, 1G, or any number between 1M and 4G.
+    #[arg(long, default_value = "100M")]
+    size: Size,
+    /// Thread counts of the engine.
+    #[arg(long, value_delimiter = ',', default_value = "2")]
+    threads: Vec<usize>,
+    /// What the engine knows beforehand: cold, warm, exact.
+    #[arg(long, value_delimiter = ',', default_value = "warm")]
+    knowledge: Vec<Knowledge>,
+    /// Measure only the two serial baselines against each other.
+    #[arg(long)]
+    baselines_only: bool,
+    /// Pairs of runs in every comparison.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+    pairs: u16,
+    /// Seed of generated blocks.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Write all figures as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the report as Markdown.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+fn list() {
     for profile in PROFILES {
-        if arguments.len() > 1 && !arguments[1..].iter().any(|name| profile.name.contains(name.as_str())) {
-            continue;
-        }
-        let started = std::time::Instant::now();
-        let workload = workload::build(profile.name, size, 1).unwrap();
-        let built = started.elapsed();
-        let (mut bundle, mut map) = (Bundle, Map::default());
-        let sides: [&mut dyn Baseline; 2] = [&mut bundle, &mut map];
-        let mut line = format!("{:26} built {:.1?} {}", workload.name, built, workload.notes);
-        let mut digests = Vec::new();
-        for side in sides {
-            let mut times = Vec::new();
-            for _ in 0..8 {
-                let mut total = 0.0;
-                for case in &workload.cases {
-                    let execution = side.execute(case).unwrap();
-                    total += execution.elapsed.as_secs_f64() * 1e3;
-                    digests.push(Digest::new(&execution.receipts, &execution.diff));
-                    let failed = execution.receipts.iter().filter(|receipt| !receipt.success).count();
-                    let gas = execution.receipts.last().unwrap().cumulative_gas_used;
-                    if times.is_empty() {
-                        line += &format!(" [gas {gas}, failed {failed}]");
-                    }
-                }
-                times.push(total);
-            }
-            times[2..].sort_by(f64::total_cmp);
-            line += &format!(" {} {:.2} ms (min {:.2})", side.name(), times[4], times[2]);
-        }
-        assert!(digests.iter().all(|digest| *digest == digests[0]), "{digests:?}");
-        println!("{line}");
+        let contracts = if profile.needs_contracts { " [contracts from npm]" } else { "" };
+        println!("{:26}{}: {}{contracts}", profile.name, profile.contents, profile.shows);
     }
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Profile>, String> {
+    if let Some(unknown) = names.iter().find(|name| !PROFILES.iter().any(|profile| matches(profile, name))) {
+        return Err(format!("no profile is named or begins with {unknown:?}; --list shows all of them"));
+    }
+    let wanted = |profile: &&Profile| names.is_empty() || names.iter().any(|name| matches(profile, name));
+    Ok(PROFILES.iter().filter(wanted).collect())
+}
+
+/// A full name means that profile alone; otherwise groups and beginnings count.
+fn matches(profile: &Profile, name: &str) -> bool {
+    if PROFILES.iter().any(|other| other.name == name) {
+        return profile.name == name || profile.group == name;
+    }
+    profile.group == name || profile.name.starts_with(name)
+}
+
+fn write(path: &PathBuf, text: &str) -> Result<(), String> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    }
+    std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode, String> {
+    let plan = Plan {
+        size: arguments.size,
+        seed: arguments.seed,
+        pairs: usize::from(arguments.pairs),
+        threads: arguments.threads.clone(),
+        knowledge: if arguments.baselines_only { Vec::new() } else { arguments.knowledge.clone() },
+    };
+    if plan.threads.contains(&0) {
+        return Err("a thread count must be at least 1".to_owned());
+    }
+    let profiles = chosen(&arguments.profiles)?;
+    let machine = Machine::here();
+    eprintln!(
+        "{}, {} cores; commit {}; size {}, seed {}, {} pairs",
+        machine.processor, machine.cores, machine.commit, plan.size, plan.seed, plan.pairs
+    );
+    let terminal = std::io::stderr().is_terminal();
+    let (mut measured, mut skipped, mut mismatch) = (Vec::<ProfileFigures>::new(), Vec::new(), false);
+    for (index, profile) in profiles.iter().enumerate() {
+        let started = Instant::now();
+        let mut progress = |step: &str| {
+            if terminal {
+                eprint!("\r\x1b[2K[{}/{}] {}: {step}", index + 1, profiles.len(), profile.name);
+                let _ = std::io::stderr().flush();
+            }
+        };
+        let result = harness::measure(profile, &plan, &mut progress);
+        if terminal {
+            eprint!("\r\x1b[2K");
+        }
+        let place = format!("[{}/{}] {}", index + 1, profiles.len(), profile.name);
+        match result {
+            Ok(figures) => {
+                let speed_ups: Vec<_> =
+                    figures.engine.iter().map(|engine| format!("{:.2}×", engine.comparison.ratio.median)).collect();
+                eprintln!("{place}: {} ({:.1?})", speed_ups.join(", "), started.elapsed());
+                measured.push(figures);
+            }
+            Err(error) => {
+                eprintln!("{place}: NOT MEASURED: {error}");
+                mismatch |= matches!(error, harness::MeasureError::Mismatch { .. });
+                skipped.push((profile.name.to_owned(), error.to_string()));
+            }
+        }
+    }
+    println!("{}", report::terminal(&measured));
+    if let Some(path) = &arguments.json {
+        let json = serde_json::json!({
+            "machine": machine, "size": plan.size.gas, "seed": plan.seed, "pairs": plan.pairs,
+            "profiles": measured, "not_measured": skipped,
+        });
+        write(path, &format!("{json:#}\n"))?;
+    }
+    if let Some(path) = &arguments.report {
+        write(path, &report::markdown(&machine, &plan, &measured, &skipped))?;
+    }
+    Ok(if mismatch {
+        ExitCode::from(2)
+    } else if skipped.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.list {
+        list();
+        return ExitCode::SUCCESS;
+    }
+    run(&arguments).unwrap_or_else(|message| {
+        eprintln!("error: {message}");
+        ExitCode::FAILURE
+    })
 }

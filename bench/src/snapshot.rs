@@ -54,6 +54,11 @@ impl Snapshot {
         self.set_account(address, info);
     }
 
+    /// Adds code that some account points to.
+    pub fn add_code(&mut self, code_hash: B256, code: Bytecode) {
+        self.contracts.insert(code_hash, code);
+    }
+
     /// Sets a slot; a zero value removes it.
     pub fn set_slot(&mut self, address: Address, slot: U256, value: U256) {
         let storage = &mut self.accounts.entry(address).or_default().storage;

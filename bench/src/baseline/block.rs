@@ -1,7 +1,6 @@
 //! The serial loop that both baselines share.
 
-use super::BaselineError;
-use crate::{chain::Chain, workload::Case};
+use crate::{chain::Chain, side::SideError, workload::Case};
 use alloy_consensus::Transaction as _;
 use alloy_evm::{
     Evm as _, FromRecoveredTx,
@@ -22,7 +21,7 @@ use revm::{
 type PlainEvm<DB> = EthEvm<DB, NoOpInspector, EthPrecompiles>;
 
 /// Runs the whole block on `database`, which afterwards holds the changes, and gives it back with the receipts.
-pub(super) fn execute<DB>(database: DB, case: &Case) -> Result<(DB, Vec<Receipt>), BaselineError>
+pub(super) fn execute<DB>(database: DB, case: &Case) -> Result<(DB, Vec<Receipt>), SideError>
 where
     DB: alloy_evm::Database + DatabaseCommit,
 {
@@ -44,7 +43,7 @@ where
     Ok((database, receipts))
 }
 
-fn transactions<DB>(evm: &mut PlainEvm<DB>, case: &Case) -> Result<Vec<Receipt>, BaselineError>
+fn transactions<DB>(evm: &mut PlainEvm<DB>, case: &Case) -> Result<Vec<Receipt>, SideError>
 where
     DB: alloy_evm::Database + DatabaseCommit,
 {
@@ -55,11 +54,11 @@ where
     for (index, (transaction, sender)) in transactions.iter().zip(case.block.senders()).enumerate() {
         let left = block.header.gas_limit - cumulative_gas_used;
         if transaction.gas_limit() > left {
-            return Err(BaselineError::BlockGas { index, limit: transaction.gas_limit(), left });
+            return Err(SideError::BlockGas { index, limit: transaction.gas_limit(), left });
         }
         let ResultAndState { result, state } = evm
             .transact_raw(TxEnv::from_recovered_tx(transaction, *sender))
-            .map_err(|source| BaselineError::Transaction { index, source: source.into() })?;
+            .map_err(|source| SideError::Transaction { index, source: source.into() })?;
         cumulative_gas_used += result.gas().tx_gas_used();
         receipts.push(Receipt {
             tx_type: transaction.tx_type(),

@@ -1,7 +1,10 @@
 //! Baseline (a): revm's `State`.
 
-use super::{Baseline, BaselineError, Execution, MergedDiff, block};
-use crate::workload::Case;
+use super::block;
+use crate::{
+    side::{Execution, MergedDiff, Side, SideError},
+    workload::Case,
+};
 use revm::database::{State, WrapDatabaseRef, states::bundle_state::BundleRetention};
 use std::time::Instant;
 
@@ -9,12 +12,12 @@ use std::time::Instant;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bundle;
 
-impl Baseline for Bundle {
-    fn name(&self) -> &'static str {
-        "a: State"
+impl Side for Bundle {
+    fn name(&self) -> String {
+        "revm, State".to_owned()
     }
 
-    fn execute(&mut self, case: &Case) -> Result<Execution, BaselineError> {
+    fn execute(&mut self, _: usize, case: &Case) -> Result<Execution, SideError> {
         let started = Instant::now();
         let state = State::builder()
             .with_database(WrapDatabaseRef(&*case.snapshot))

@@ -1,7 +1,11 @@
 //! Baseline (b): flat maps written in place.
 
-use super::{Baseline, BaselineError, Execution, MergedDiff, block, map_state::MapState};
-use crate::{snapshot::Snapshot, workload::Case};
+use super::{block, map_state::MapState};
+use crate::{
+    side::{Execution, MergedDiff, Side, SideError},
+    snapshot::Snapshot,
+    workload::Case,
+};
 use std::time::Instant;
 
 /// One EVM over flat maps whose memory is kept from block to block.
@@ -10,12 +14,12 @@ pub struct Map {
     memory: MapState<'static>,
 }
 
-impl Baseline for Map {
-    fn name(&self) -> &'static str {
-        "b: map"
+impl Side for Map {
+    fn name(&self) -> String {
+        "revm, map".to_owned()
     }
 
-    fn execute(&mut self, case: &Case) -> Result<Execution, BaselineError> {
+    fn execute(&mut self, _: usize, case: &Case) -> Result<Execution, SideError> {
         let started = Instant::now();
         let state: MapState<'_> = std::mem::take(&mut self.memory).over(&case.snapshot);
         let (mut state, receipts) = block::execute(state, case)?;

@@ -31,7 +31,7 @@ sol! {
 }
 
 /// Mean over the mix.
-const GAS: u64 = 83_000;
+const GAS: u64 = 90_000;
 const GAS_LIMIT: u64 = 300_000;
 
 /// One of each contract.

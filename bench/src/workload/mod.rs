@@ -11,6 +11,7 @@ mod dex_multihop;
 mod erc20;
 mod lending;
 mod lending_market;
+mod mainnet;
 mod mispredict;
 mod uniswap;
 mod profile;
@@ -22,7 +23,7 @@ pub use profile::{PROFILES, Profile, Size};
 
 use crate::{chain::Chain, contracts::ContractError, snapshot::Snapshot};
 use braid_runtime::RecoveredBlock;
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 /// One block with the state it is executed on.
 #[derive(Clone, Debug)]
@@ -54,6 +55,12 @@ pub enum WorkloadError {
     /// No profile has that name.
     #[error("there is no profile named {0:?}; --list shows all of them")]
     Unknown(String),
+    /// The given blocks cannot be read.
+    #[error("cannot read mainnet blocks: {0}")]
+    Blocks(Box<dyn std::error::Error + Send + Sync>),
+    /// The mainnet blocks are not there.
+    #[error("there are no mainnet blocks at {0}")]
+    NoBlocks(PathBuf),
     /// The contracts that the profile deploys could not be had or set up.
     #[error(transparent)]
     Contract(#[from] ContractError),

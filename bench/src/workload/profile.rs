@@ -1,6 +1,6 @@
 //! The table of profiles.
 
-use super::{Workload, WorkloadError, counters, dex, dex_multihop, erc20, lending, mispredict, transfers};
+use super::{Workload, WorkloadError, counters, dex, dex_multihop, erc20, lending, mainnet, mispredict, transfers};
 use std::{fmt, str::FromStr};
 
 /// Gas that a generated block should use.
@@ -122,4 +122,5 @@ pub const PROFILES: &[Profile] = &[
     profile!("counters", "counters", true, "NFT mints, reward accumulators and vote tallies, one contract each", "what contract design costs", |p, size, seed| counters::build(p, size, seed, 1)),
     profile!("counters-16", "counters", true, "the same, partitioned over 16 contracts each", "what contract design buys", |p, size, seed| counters::build(p, size, seed, 16)),
     profile!("mispredict-semantics", "mispredict", true, "keys that depend on state, EIP-7702, CREATE2 and destruction, beneficiary reads, wrong access lists, giants", "the worst case for prediction", mispredict::build),
+    profile!("mainnet", "mainnet", false, "every block of ../shared/data/mainnet, each on its own parent state; size and seed do not apply", "reality", mainnet::build),
 ];

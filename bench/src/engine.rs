@@ -1,0 +1,164 @@
+//! The engine as a side of a comparison.
+
+use crate::{
+    chain::Chain,
+    side::{Execution, MergedDiff, Side, SideError},
+    workload::Case,
+};
+use alloy_eip7928::BlockAccessList;
+use braid_runtime::{
+    AccessHints, BlockOutcome, ChainSpec, Engine, EngineConfig, Outputs, RecoveredBlock, ScheduleReport,
+    oracle::execute_serial,
+    predict::{Predictor, PredictorConfig},
+};
+use serde::Serialize;
+use std::{fmt, str::FromStr, time::Instant};
+
+/// What the engine knows of a block beforehand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Knowledge {
+    /// Nothing: the predictor is empty and learns inside the block only.
+    Cold,
+    /// Templates learned from other blocks: for generated profiles from a block of another seed, for mainnet from all other
+    /// blocks of the run. Never from the block itself.
+    Warm,
+    /// The block's exact access list (EIP-7928).
+    Exact,
+}
+
+impl FromStr for Knowledge {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "cold" => Ok(Self::Cold),
+            "warm" => Ok(Self::Warm),
+            "exact" => Ok(Self::Exact),
+            _ => Err(format!("{text:?} is none of cold, warm, exact")),
+        }
+    }
+}
+
+impl fmt::Display for Knowledge {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Cold => "cold",
+            Self::Warm => "warm",
+            Self::Exact => "exact",
+        })
+    }
+}
+
+/// What is given to the engine along with one block.
+#[derive(Clone, Debug, Default)]
+pub struct Preparation {
+    /// A saved predictor; empty for a cold start.
+    pub predictor: Option<Vec<u8>>,
+    /// The exact access list.
+    pub access_list: Option<BlockAccessList>,
+}
+
+/// The engine at a number of threads, kept from run to run; its predictor is set anew before each.
+#[derive(Debug)]
+pub struct EngineSide {
+    engine: Engine,
+    threads: usize,
+    knowledge: Knowledge,
+    preparations: Vec<Preparation>,
+    /// How the last run of each block went.
+    pub reports: Vec<ScheduleReport>,
+}
+
+/// The engine's own fork schedule for a workload's chain.
+pub fn spec_of(chain: &Chain) -> ChainSpec {
+    match chain {
+        Chain::Prague(_) => ChainSpec::from_suite_fork("Prague").unwrap_or_else(|_| ChainSpec::mainnet()),
+        Chain::Mainnet(_) => ChainSpec::mainnet(),
+    }
+}
+
+/// The one place where the engine is called. `outputs` is empty in timed runs.
+fn run(
+    engine: &mut Engine,
+    case: &Case,
+    spec: &ChainSpec,
+    hints: AccessHints<'_>,
+    outputs: Outputs,
+) -> Result<BlockOutcome, SideError> {
+    let block: &RecoveredBlock = &case.block;
+    Ok(engine.execute_block(&*case.snapshot, block, spec, hints, outputs)?)
+}
+
+impl EngineSide {
+    /// An engine for blocks with these preparations, one each.
+    pub fn new(threads: usize, knowledge: Knowledge, preparations: Vec<Preparation>) -> Result<Self, String> {
+        let engine = new_engine(threads)?;
+        let reports = vec![ScheduleReport::default(); preparations.len()];
+        Ok(Self { engine, threads, knowledge, preparations, reports })
+    }
+}
+
+fn new_engine(threads: usize) -> Result<Engine, String> {
+    Engine::new(EngineConfig { threads, ..EngineConfig::default() }).map_err(|error| error.to_string())
+}
+
+impl Side for EngineSide {
+    fn name(&self) -> String {
+        format!("engine, {} thread(s), {}", self.threads, self.knowledge)
+    }
+
+    fn execute(&mut self, position: usize, case: &Case) -> Result<Execution, SideError> {
+        let preparation = &self.preparations[position];
+        let predictor = preparation
+            .predictor
+            .as_ref()
+            .and_then(|saved| Predictor::load(saved, PredictorConfig::default()).ok())
+            .unwrap_or_default();
+        self.engine.set_predictor(predictor);
+        let spec = spec_of(&case.chain);
+        let hints = preparation.access_list.as_ref().map_or(AccessHints::Predicted, AccessHints::Exact);
+        let started = Instant::now();
+        let outcome = run(&mut self.engine, case, &spec, hints, Outputs::default())?;
+        let elapsed = started.elapsed();
+        self.reports[position] = outcome.report;
+        Ok(Execution { elapsed, receipts: outcome.receipts, diff: MergedDiff::Plain(outcome.diff) })
+    }
+}
+
+/// Learns from blocks, in order, and gives the saved predictor.
+pub fn learn<'a>(cases: impl IntoIterator<Item = &'a Case>, threads: usize) -> Result<Vec<u8>, SideError> {
+    let mut engine = new_engine(threads).map_err(|message| SideError::Transaction { index: 0, source: message.into() })?;
+    for case in cases {
+        run(&mut engine, case, &spec_of(&case.chain), AccessHints::Predicted, Outputs::default())?;
+    }
+    Ok(engine.predictor().save())
+}
+
+/// The exact access list of a block, from the serial oracle.
+pub fn exact_list(case: &Case) -> Result<Option<BlockAccessList>, SideError> {
+    let outputs = Outputs { access_list: true, ..Outputs::default() };
+    Ok(execute_serial(&*case.snapshot, &case.block, &spec_of(&case.chain), outputs)?.access_list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_consensus::Header;
+
+    #[test]
+    fn both_fork_schedules_give_the_same_environment() {
+        for chain in [Chain::prague(), Chain::mainnet()] {
+            for (number, timestamp) in [(1, 1_400_000_000), (14_000_000, 1_640_000_000), (20_000_000, 1_750_000_000)] {
+                let header = Header {
+                    number,
+                    timestamp,
+                    base_fee_per_gas: Some(7),
+                    excess_blob_gas: Some(1 << 20),
+                    ..Header::default()
+                };
+                assert_eq!(chain.evm_env(&header), spec_of(&chain).evm_env(&header), "block {number}");
+            }
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! The protocol of a measurement.
+//!
+//! Machines are shared and noisy, so every figure is a ratio inside one run. [`compare`] executes two sides on the same blocks in
+//! the order ABBA…, block by block, and takes the ratio of every pair; the digest of every single result is compared
+//! with the expected one. [`measure`] does that for a whole profile: first the two serial baselines against each other,
+//! then the quicker one against the engine at every asked-for thread count and knowledge.
+
+use crate::{
+    baseline::{Bundle, Map},
+    digest::Digest,
+    engine::{EngineSide, Knowledge, Preparation, exact_list, learn},
+    memory,
+    side::{Side, SideError},
+    workload::{self, Case, Profile, Size, Workload, WorkloadError},
+};
+use alloy_consensus::Transaction as _;
+use serde::Serialize;
+use std::time::Duration;
+
+/// Runs that warm caches, maps and threads up before anything counts.
+const WARM_UP: usize = 2;
+
+/// What to measure.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Gas of generated blocks.
+    pub size: Size,
+    /// Seed of generated blocks.
+    pub seed: u64,
+    /// Pairs of runs in every comparison.
+    pub pairs: usize,
+    /// Thread counts of the engine.
+    pub threads: Vec<usize>,
+    /// What the engine knows beforehand.
+    pub knowledge: Vec<Knowledge>,
+}
+
+/// Why a profile could not be measured.
+#[derive(Debug, thiserror::Error)]
+pub enum MeasureError {
+    /// The blocks could not be made.
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
+    /// A side failed.
+    #[error("{side} cannot execute block {block}: {source}")]
+    Side {
+        /// Which side.
+        side: String,
+        /// Which block.
+        block: String,
+        /// What it says.
+        source: SideError,
+    },
+    /// Two sides disagree: the one result that must never be.
+    #[error("{side} gives another result on block {block}: {got:?}, expected {expected:?}")]
+    Mismatch {
+        /// Which side.
+        side: String,
+        /// Which block.
+        block: String,
+        /// What it gave.
+        got: Digest,
+        /// What serial revm gives.
+        expected: Digest,
+    },
+    /// The engine did not start.
+    #[error("the engine does not start: {0}")]
+    Start(String),
+}
+
+/// Median of a sample with its spread.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Spread {
+    /// Median.
+    pub median: f64,
+    /// First quartile.
+    pub low: f64,
+    /// Third quartile.
+    pub high: f64,
+}
+
+impl Spread {
+    /// Quartiles of a sample.
+    pub fn of(mut sample: Vec<f64>) -> Self {
+        sample.sort_by(f64::total_cmp);
+        let at = |quarter: usize| match sample.len() {
+            0 => 0.0,
+            length => {
+                let position = (length - 1) as f64 * quarter as f64 / 4.0;
+                let (below, part) = (position as usize, position.fract());
+                let above = (below + 1).min(length - 1);
+                sample[below] * (1.0 - part) + sample[above] * part
+            }
+        };
+        Self { median: at(2), low: at(1), high: at(3) }
+    }
+}
+
+/// One block of a comparison.
+#[derive(Clone, Debug, Serialize)]
+pub struct BlockFigures {
+    /// Name.
+    pub name: String,
+    /// Transactions.
+    pub transactions: usize,
+    /// Gas used.
+    pub gas: u64,
+    /// Milliseconds of A, median.
+    pub a_ms: f64,
+    /// Milliseconds of B, median.
+    pub b_ms: f64,
+    /// A / B in pairs.
+    pub ratio: Spread,
+}
+
+/// Two sides on the same blocks.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comparison {
+    /// Milliseconds of A, all blocks together, median.
+    pub a_ms: f64,
+    /// Milliseconds of B, all blocks together, median.
+    pub b_ms: f64,
+    /// A / B in pairs, all blocks together: by how much B is quicker.
+    pub ratio: Spread,
+    /// CPU seconds of one run of A over all blocks, user and system, mean.
+    pub a_cpu: f64,
+    /// CPU seconds of one run of B.
+    pub b_cpu: f64,
+    /// Block by block.
+    pub blocks: Vec<BlockFigures>,
+}
+
+/// The engine against the best serial baseline.
+#[derive(Clone, Debug, Serialize)]
+pub struct EngineFigures {
+    /// Threads.
+    pub threads: usize,
+    /// What it knew.
+    pub knowledge: Knowledge,
+    /// A is the best serial baseline, B the engine.
+    pub comparison: Comparison,
+    /// Most heap bytes alive at once in a first run, beyond the blocks themselves.
+    pub peak_bytes: u64,
+    /// Transactions executed again, all blocks together.
+    pub re_executions: u64,
+    /// Plain transfers done without the EVM.
+    pub native: u64,
+    /// Transactions that ran ahead of their turn and held.
+    pub ahead: u64,
+    /// Transactions executed at their turn.
+    pub ordered: u64,
+    /// Transactions of which nothing was predicted.
+    pub unknown: u64,
+    /// Blocks that serial revm had to decide in the end.
+    pub fallbacks: u64,
+}
+
+/// All figures of one profile.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProfileFigures {
+    /// Name of the profile.
+    pub name: &'static str,
+    /// Group it is reported with.
+    pub group: &'static str,
+    /// What was generated.
+    pub notes: String,
+    /// Transactions in all blocks.
+    pub transactions: usize,
+    /// Gas of all blocks.
+    pub gas: u64,
+    /// A is baseline (a), B baseline (b).
+    pub baselines: Comparison,
+    /// Name of the quicker one.
+    pub best: &'static str,
+    /// Most heap bytes of baselines (a) and (b) alive at once in a first run.
+    pub baseline_peak_bytes: [u64; 2],
+    /// The engine.
+    pub engine: Vec<EngineFigures>,
+}
+
+impl ProfileFigures {
+    /// Milliseconds of the best serial baseline.
+    pub fn serial_ms(&self) -> f64 {
+        self.baselines.a_ms.min(self.baselines.b_ms)
+    }
+}
+
+/// CPU time of this process so far, user and system, all threads.
+fn cpu_time() -> Duration {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the pointer is to a whole rusage, which getrusage fills and which is valid when zeroed.
+    let usage = unsafe {
+        libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr());
+        usage.assume_init()
+    };
+    let of = |time: libc::timeval| {
+        Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0))
+            + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or(0))
+    };
+    of(usage.ru_utime) + of(usage.ru_stime)
+}
+
+/// Milliseconds and CPU seconds of one execution, its result checked.
+fn once(side: &mut dyn Side, position: usize, case: &Case, expected: Digest) -> Result<(f64, f64), MeasureError> {
+    let cpu = cpu_time();
+    let execution = side.execute(position, case).map_err(|source| MeasureError::Side {
+        side: side.name(),
+        block: case.name.clone(),
+        source,
+    })?;
+    let cpu = cpu_time() - cpu;
+    let got = execution.digest();
+    if got != expected {
+        return Err(MeasureError::Mismatch { side: side.name(), block: case.name.clone(), got, expected });
+    }
+    Ok((execution.elapsed.as_secs_f64() * 1e3, cpu.as_secs_f64()))
+}
+
+/// Compares two sides on the same blocks in `pairs` interleaved pairs. `expected` has the digest and the gas of every block.
+pub fn compare(
+    a: &mut dyn Side,
+    b: &mut dyn Side,
+    cases: &[Case],
+    expected: &[(Digest, u64)],
+    pairs: usize,
+) -> Result<Comparison, MeasureError> {
+    for _ in 0..WARM_UP {
+        for (position, case) in cases.iter().enumerate() {
+            once(a, position, case, expected[position].0)?;
+            once(b, position, case, expected[position].0)?;
+        }
+    }
+    let mut a_ms = vec![Vec::with_capacity(pairs); cases.len()];
+    let mut b_ms = a_ms.clone();
+    let (mut a_cpu, mut b_cpu) = (0.0, 0.0);
+    for pair in 0..pairs {
+        for (position, case) in cases.iter().enumerate() {
+            // ABBA: whoever went first goes second in the next pair.
+            let (first, second) = if pair % 2 == 0 {
+                let first = once(a, position, case, expected[position].0)?;
+                (first, once(b, position, case, expected[position].0)?)
+            } else {
+                let second = once(b, position, case, expected[position].0)?;
+                (once(a, position, case, expected[position].0)?, second)
+            };
+            a_ms[position].push(first.0);
+            a_cpu += first.1;
+            b_ms[position].push(second.0);
+            b_cpu += second.1;
+        }
+    }
+    let sums = |times: &[Vec<f64>]| -> Vec<f64> { (0..pairs).map(|pair| times.iter().map(|block| block[pair]).sum()).collect() };
+    let ratios = |a: &[f64], b: &[f64]| Spread::of(a.iter().zip(b).map(|(a, b)| a / b).collect());
+    let (a_sums, b_sums) = (sums(&a_ms), sums(&b_ms));
+    let blocks = cases
+        .iter()
+        .enumerate()
+        .map(|(position, case)| BlockFigures {
+            name: case.name.clone(),
+            transactions: case.block.senders().len(),
+            gas: expected[position].1,
+            ratio: ratios(&a_ms[position], &b_ms[position]),
+            a_ms: Spread::of(a_ms[position].clone()).median,
+            b_ms: Spread::of(b_ms[position].clone()).median,
+        })
+        .collect();
+    Ok(Comparison {
+        ratio: ratios(&a_sums, &b_sums),
+        a_ms: Spread::of(a_sums).median,
+        b_ms: Spread::of(b_sums).median,
+        a_cpu: a_cpu / pairs as f64,
+        b_cpu: b_cpu / pairs as f64,
+        blocks,
+    })
+}
+
+/// Digest and gas of every block by baseline (a), held against baseline (b).
+fn expectations(cases: &[Case]) -> Result<Vec<(Digest, u64)>, MeasureError> {
+    let mut expected = Vec::with_capacity(cases.len());
+    for (position, case) in cases.iter().enumerate() {
+        let execution = Bundle.execute(position, case).map_err(|source| MeasureError::Side {
+            side: Bundle.name(),
+            block: case.name.clone(),
+            source,
+        })?;
+        let gas = execution.receipts.last().map_or(0, |receipt| receipt.cumulative_gas_used);
+        let digest = execution.digest();
+        once(&mut Map::default(), position, case, digest)?;
+        expected.push((digest, gas));
+    }
+    Ok(expected)
+}
+
+/// Most heap bytes alive at once when a fresh side executes the largest block for the first time.
+fn peak(side: &mut dyn Side, cases: &[Case]) -> Result<u64, MeasureError> {
+    let largest = cases
+        .iter()
+        .enumerate()
+        .max_by_key(|(_, case)| case.block.block().body.transactions.iter().map(|tx| tx.gas_limit()).sum::<u64>());
+    let Some((position, case)) = largest else { return Ok(0) };
+    let (result, bytes) = memory::peak_of(|| side.execute(position, case));
+    result.map_err(|source| MeasureError::Side { side: side.name(), block: case.name.clone(), source })?;
+    Ok(bytes)
+}
+
+/// What the engine is given for every block, by knowledge.
+fn preparations(
+    profile: &Profile,
+    workload: &Workload,
+    plan: &Plan,
+    knowledge: Knowledge,
+) -> Result<Vec<Preparation>, MeasureError> {
+    let failed = |case: &Case, source| MeasureError::Side {
+        side: format!("engine, {knowledge}"),
+        block: case.name.clone(),
+        source,
+    };
+    let cases = &workload.cases;
+    match knowledge {
+        Knowledge::Cold => Ok(vec![Preparation::default(); cases.len()]),
+        Knowledge::Exact => cases
+            .iter()
+            .map(|case| {
+                let access_list = exact_list(case).map_err(|source| failed(case, source))?;
+                Ok(Preparation { access_list, ..Preparation::default() })
+            })
+            .collect(),
+        Knowledge::Warm if cases.len() == 1 => {
+            // Another block of the same kind: other accounts, other order, the same contracts.
+            let size = Size { gas: plan.size.gas.min(Size::SMALL.gas) };
+            let teacher = workload::build(profile.name, size, plan.seed ^ 0x5eed)?;
+            let predictor = Some(learn(&teacher.cases, 1).map_err(|source| failed(&cases[0], source))?);
+            Ok(vec![Preparation { predictor, ..Preparation::default() }])
+        }
+        Knowledge::Warm => cases
+            .iter()
+            .enumerate()
+            .map(|(position, case)| {
+                let others = cases.iter().enumerate().filter(|(other, _)| *other != position).map(|(_, case)| case);
+                let predictor = Some(learn(others, 1).map_err(|source| failed(case, source))?);
+                Ok(Preparation { predictor, ..Preparation::default() })
+            })
+            .collect(),
+    }
+}
+
+/// Measures one profile, telling `progress` what it is at.
+pub fn measure(
+    profile: &Profile,
+    plan: &Plan,
+    progress: &mut dyn FnMut(&str),
+) -> Result<ProfileFigures, MeasureError> {
+    progress("building the blocks");
+    let workload = workload::build(profile.name, plan.size, plan.seed)?;
+    let cases = &workload.cases;
+    progress("checking the baselines");
+    let expected = expectations(cases)?;
+    let baseline_peak_bytes = [peak(&mut Bundle, cases)?, peak(&mut Map::default(), cases)?];
+    progress("baselines against each other");
+    let (mut bundle, mut map) = (Bundle, Map::default());
+    let baselines = compare(&mut bundle, &mut map, cases, &expected, plan.pairs)?;
+    let map_is_best = baselines.ratio.median >= 1.0;
+    let mut engine = Vec::new();
+    for knowledge in &plan.knowledge {
+        progress(&format!("preparing the engine, {knowledge}"));
+        let preparations = preparations(profile, &workload, plan, *knowledge)?;
+        for threads in &plan.threads {
+            progress(&format!("engine, {threads} thread(s), {knowledge}"));
+            let new = || EngineSide::new(*threads, *knowledge, preparations.clone()).map_err(MeasureError::Start);
+            let peak_bytes = peak(&mut new()?, cases)?;
+            let mut side = new()?;
+            let best: &mut dyn Side = if map_is_best { &mut map } else { &mut bundle };
+            let comparison = compare(best, &mut side, cases, &expected, plan.pairs)?;
+            let count = |of: fn(&braid_runtime::ScheduleReport) -> u32| side.reports.iter().map(of).map(u64::from).sum();
+            engine.push(EngineFigures {
+                threads: *threads,
+                knowledge: *knowledge,
+                comparison,
+                peak_bytes,
+                re_executions: count(|report| report.re_executions),
+                native: count(|report| report.native),
+                ahead: count(|report| report.ahead),
+                ordered: count(|report| report.ordered),
+                unknown: count(|report| report.unknown),
+                fallbacks: count(|report| {
+                    u32::from(matches!(report.path, braid_runtime::engine::Path::Fallback(_)))
+                }),
+            });
+        }
+    }
+    Ok(ProfileFigures {
+        name: profile.name,
+        group: profile.group,
+        transactions: cases.iter().map(|case| case.block.senders().len()).sum(),
+        gas: expected.iter().map(|(_, gas)| gas).sum(),
+        notes: workload.notes,
+        baselines,
+        best: if map_is_best { "b" } else { "a" },
+        baseline_peak_bytes,
+        engine,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quartiles_of_a_sample() {
+        let spread = Spread::of(vec![5.0, 1.0, 3.0, 2.0, 4.0]);
+        assert_eq!((spread.low, spread.median, spread.high), (2.0, 3.0, 4.0));
+        assert_eq!(Spread::of(vec![7.0]).median, 7.0);
+        assert_eq!(Spread::of(vec![1.0, 2.0]).median, 1.5);
+    }
+}

@@ -1,0 +1,190 @@
+//! Tables: on the terminal, and as the Markdown report.
+
+use crate::{
+    harness::{EngineFigures, Plan, ProfileFigures},
+    machine::Machine,
+};
+use comfy_table::{CellAlignment, Table, presets};
+use std::fmt::Write;
+
+const HEADINGS: [&str; 14] = [
+    "profile", "engine", "Mgas", "txs", "serial a ms", "serial b ms", "parallel ms", "speed-up", "quartiles", "CPU",
+    "again", "Ggas/s", "ktx/s", "memory",
+];
+
+fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 14] {
+    let ms = |value: f64| format!("{value:.2}");
+    let none = || "–".to_owned();
+    let (gas, transactions) = (profile.gas as f64, profile.transactions as f64);
+    let start = [
+        profile.name.to_owned(),
+        engine.map_or_else(none, |engine| format!("{} × {}", engine.threads, engine.knowledge)),
+        format!("{:.1}", gas / 1e6),
+        profile.transactions.to_string(),
+        ms(profile.baselines.a_ms),
+        ms(profile.baselines.b_ms),
+    ];
+    let serial_peak = profile.baseline_peak_bytes[usize::from(profile.best == "b")].max(1) as f64;
+    let rest = match engine {
+        Some(engine) => {
+            let (comparison, milliseconds) = (&engine.comparison, engine.comparison.b_ms);
+            [
+                ms(milliseconds),
+                format!("{:.2}×", comparison.ratio.median),
+                format!("{:.2}–{:.2}", comparison.ratio.low, comparison.ratio.high),
+                format!("{:.2}×", comparison.b_cpu / comparison.a_cpu),
+                engine.re_executions.to_string(),
+                format!("{:.2}", gas / milliseconds / 1e6),
+                format!("{:.1}", transactions / milliseconds),
+                format!("{:.2}×", engine.peak_bytes as f64 / serial_peak),
+            ]
+        }
+        None => {
+            let milliseconds = profile.serial_ms();
+            [
+                none(),
+                none(),
+                none(),
+                none(),
+                none(),
+                format!("{:.2}", gas / milliseconds / 1e6),
+                format!("{:.1}", transactions / milliseconds),
+                none(),
+            ]
+        }
+    };
+    let mut cells = start.into_iter().chain(rest);
+    std::array::from_fn(|_| cells.next().unwrap_or_default())
+}
+
+fn rows(profiles: &[&ProfileFigures]) -> Vec<[String; 14]> {
+    profiles
+        .iter()
+        .flat_map(|profile| {
+            if profile.engine.is_empty() {
+                vec![row(profile, None)]
+            } else {
+                profile.engine.iter().map(|engine| row(profile, Some(engine))).collect()
+            }
+        })
+        .collect()
+}
+
+/// The table of all profiles for the terminal.
+pub fn terminal(profiles: &[ProfileFigures]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN).set_header(HEADINGS);
+    for cells in rows(&profiles.iter().collect::<Vec<_>>()) {
+        table.add_row(cells);
+    }
+    for column in table.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+fn markdown_table(text: &mut String, headings: &[&str], rows: &[Vec<String>]) {
+    let _ = writeln!(text, "| {} |", headings.join(" | "));
+    let alignment: Vec<_> = (0..headings.len()).map(|column| if column < 1 { "---" } else { "---:" }).collect();
+    let _ = writeln!(text, "| {} |", alignment.join(" | "));
+    for row in rows {
+        let _ = writeln!(text, "| {} |", row.join(" | "));
+    }
+    text.push('\n');
+}
+
+fn blocks(text: &mut String, profile: &ProfileFigures) {
+    for engine in &profile.engine {
+        if engine.comparison.blocks.len() < 2 {
+            continue;
+        }
+        let _ = writeln!(text, "Block by block, {} thread(s), {}:\n", engine.threads, engine.knowledge);
+        let rows: Vec<_> = engine
+            .comparison
+            .blocks
+            .iter()
+            .map(|block| {
+                vec![
+                    block.name.clone(),
+                    block.transactions.to_string(),
+                    format!("{:.2}", block.gas as f64 / 1e6),
+                    format!("{:.3}", block.a_ms),
+                    format!("{:.3}", block.b_ms),
+                    format!("{:.2}×", block.ratio.median),
+                    format!("{:.2}–{:.2}", block.ratio.low, block.ratio.high),
+                ]
+            })
+            .collect();
+        markdown_table(text, &["block", "txs", "Mgas", "serial ms", "parallel ms", "speed-up", "quartiles"], &rows);
+    }
+}
+
+/// The Markdown report. `skipped` names the profiles that could not be measured, with the reason.
+pub fn markdown(machine: &Machine, plan: &Plan, profiles: &[ProfileFigures], skipped: &[(String, String)]) -> String {
+    let mut text = String::from("# Measured results\n\n");
+    let _ = writeln!(
+        text,
+        "Written by `cargo run --release -p braid-bench -- --report docs/results.md`; not edited by hand.\n\n\
+         * Machine: {}, {} cores, {} GiB, {}.\n* Commit: `{}`.\n\
+         * Generated blocks: {} gas each, seed {}. {} pairs of runs in each comparison, order ABBA.\n",
+        machine.processor,
+        machine.cores,
+        machine.memory_gib,
+        machine.system,
+        machine.commit,
+        plan.size,
+        plan.seed,
+        plan.pairs,
+    );
+    text.push_str(EXPLANATION);
+    let mut groups: Vec<&str> = Vec::new();
+    for profile in profiles {
+        if !groups.contains(&profile.group) {
+            groups.push(profile.group);
+        }
+    }
+    for group in groups {
+        let members: Vec<_> = profiles.iter().filter(|profile| profile.group == group).collect();
+        let _ = writeln!(text, "## {group}\n");
+        for profile in &members {
+            let _ = writeln!(text, "* `{}`: {}.", profile.name, profile.notes);
+        }
+        text.push('\n');
+        let rows: Vec<_> = rows(&members).into_iter().map(Vec::from).collect();
+        markdown_table(&mut text, &HEADINGS, &rows);
+        members.iter().for_each(|profile| blocks(&mut text, profile));
+    }
+    if !skipped.is_empty() {
+        text.push_str("## Not measured\n\n");
+        for (name, reason) in skipped {
+            let _ = writeln!(text, "* `{name}`: {reason}");
+        }
+        text.push('\n');
+    }
+    text.push_str(LIMITS);
+    text
+}
+
+const EXPLANATION: &str = "\
+How to read the tables. Every speed-up is a ratio inside one run: the quicker of two serial baselines of plain revm against the engine, \
+executed in turns on the same block, the median of all pairs with the quartiles beside it. Baseline a is one EVM over \
+revm's `State` up to `take_bundle`; baseline b is one EVM over flat maps written in place. All sides start with recovered senders and end \
+with receipts and the merged state change; the digests of both are compared on every single run. *engine* is threads × \
+what it knew beforehand: cold (nothing), warm (templates from other blocks, never this one), exact (the block's access list). \
+*CPU* is processor time relative to the baseline, *again* counts transactions executed a second time, *memory* is the peak of live heap \
+bytes in a first run relative to the same baseline. Figures are execution only: no state root, no disk, no signatures.
+
+";
+
+const LIMITS: &str = "\
+## Limits of these figures
+
+* 100,000 transactions per second mean 2.1 Ggas/s of plain transfers, 2.7–6.2 of ERC-20 transfers, 6.8 of the mainnet mix and 13–15 of \
+Uniswap v3 swaps. A rate of transactions means nothing without its mix.
+* Recovering senders costs about 42 µs of one core per transaction and is done before the clock starts here. 100,000 signed transactions per \
+second need four to five cores for that alone; on two cores the end-to-end ceiling is about 47,000.
+* A speed-up above the number of cores is possible where the engine skips work that serial revm does: plain transfers run \
+without an EVM. Everywhere else it would mean a broken baseline.
+* Profiles that are serial by nature (one chain, one pool, one market) should show about 1.
+* Blocks are in memory. Reads from disk, state roots and commits are measured elsewhere.
+";
