@@ -4,22 +4,31 @@
 //! parallel engine takes part. The only pieces of our own are the database around `State`, which keeps the access list and
 //! the causes of failed reads (`recorder`), the receipts, which carry no blooms (`receipts`), and the state change of the DAO
 //! fork, which alloy-evm makes after the transactions of its block instead of before.
+//!
+//! [`trace()`] runs the same executor and tells what each transaction observed, changed and cost.
 
+mod observer;
 mod receipts;
 mod recorder;
+mod trace;
+
+pub use trace::{BalanceChange, BlockTrace, TransactionTrace, trace};
 
 use crate::{
     BlockError, BlockOutcome, ChainSpec, Outputs, RecoveredBlock, ScheduleReport, StateDiff,
     block_checks::check_block, block_hooks::apply_dao_fork, chain_spec::BlockRules,
 };
 use alloy_evm::{
-    Evm, EvmFactory,
+    EthEvm, Evm,
     block::{BlockExecutionError, BlockExecutor},
-    eth::{EthBlockExecutionCtx, EthBlockExecutor, EthEvmFactory},
+    eth::{EthBlockExecutionCtx, EthBlockExecutor, EthEvmBuilder, EthEvmContext},
+    precompiles::PrecompilesMap,
 };
 use receipts::Receipts;
 use recorder::Recorder;
-use revm::{DatabaseRef, database::states::bundle_state::BundleRetention};
+use revm::{
+    DatabaseRef, Inspector, database::states::bundle_state::BundleRetention, inspector::NoOpInspector,
+};
 use std::borrow::Cow;
 
 /// Executes a block on its parent state, one transaction after the other.
@@ -37,11 +46,7 @@ pub fn execute_serial<S: DatabaseRef + Sync>(
     let mut recorder = Recorder::new(snapshot, outputs.access_list);
     let mut current = None;
     let result = run(&mut recorder, block, spec, &rules, &mut current);
-    let result = match (result, recorder.take_failure()) {
-        (_, Some(cause)) => return Err(BlockError::Database(cause)),
-        (Err(error), None) => return Err(BlockError::from_alloy(error, current)),
-        (Ok(result), None) => result,
-    };
+    let result = recorder.sort_failure(result, current)?;
     let access_list = recorder.take_access_list(snapshot).map_err(|error| BlockError::Database(Box::new(error)))?;
     let bundle = recorder.into_bundle(BundleRetention::Reverts);
     Ok(BlockOutcome {
@@ -64,12 +69,7 @@ fn run<S: DatabaseRef>(
     rules: &BlockRules<'_>,
     current: &mut Option<usize>,
 ) -> Result<alloy_evm::block::BlockExecutionResult<crate::Receipt>, BlockExecutionError> {
-    if rules.is_dao_block(block.header().number) {
-        apply_dao_fork(recorder, rules, block.header().number).map_err(BlockExecutionError::other)?;
-    }
-    let evm = EthEvmFactory::default().create_evm(recorder, spec.evm_env(block.header()));
-    let mut executor = EthBlockExecutor::new(evm, context(block), *rules, Receipts);
-    executor.apply_pre_execution_changes()?;
+    let mut executor = start(recorder, block, spec, rules, NoOpInspector {})?;
     for (index, transaction) in block.transactions_recovered().enumerate() {
         *current = Some(index);
         executor.evm.db_mut().set_index(index as u64 + 1);
@@ -79,6 +79,28 @@ fn run<S: DatabaseRef>(
     executor.evm.db_mut().set_index(block.transactions().len() as u64 + 1);
     executor.finish().map(|(_, result)| result)
 }
+
+/// The executor of the block, with everything done that comes before the first transaction. The inspector is off.
+fn start<'b, 'a, S: DatabaseRef, I>(
+    recorder: &'b mut Recorder<'a, S>,
+    block: &'b RecoveredBlock,
+    spec: &'b ChainSpec,
+    rules: &BlockRules<'b>,
+    inspector: I,
+) -> Result<Executor<'b, &'b mut Recorder<'a, S>, I>, BlockExecutionError>
+where
+    I: Inspector<EthEvmContext<&'b mut Recorder<'a, S>>>,
+{
+    if rules.is_dao_block(block.header().number) {
+        apply_dao_fork(recorder, rules, block.header().number).map_err(BlockExecutionError::other)?;
+    }
+    let evm = EthEvmBuilder::new(recorder, spec.evm_env(block.header())).inspector(inspector).build();
+    let mut executor = EthBlockExecutor::new(evm, context(block), *rules, Receipts);
+    executor.apply_pre_execution_changes()?;
+    Ok(executor)
+}
+
+type Executor<'b, D, I> = EthBlockExecutor<'b, EthEvm<D, I, PrecompilesMap>, BlockRules<'b>, Receipts>;
 
 fn context(block: &RecoveredBlock) -> EthBlockExecutionCtx<'_> {
     let header = block.header();

@@ -1,10 +1,12 @@
 //! revm's `State` over a snapshot, with the access list and the causes of failed reads kept on the side.
 
 use crate::{
+    BlockError,
     access_list::AccessListBuilder,
     watched::{ReadFailed, Watched},
 };
 use alloy_eip7928::BlockAccessList;
+use alloy_evm::block::BlockExecutionError;
 use alloy_primitives::{Address, B256, U256, map::AddressMap};
 use revm::{
     Database, DatabaseCommit, DatabaseRef,
@@ -12,7 +14,7 @@ use revm::{
     database::{BundleState, State, WrapDatabaseRef, states::bundle_state::BundleRetention},
     state::{Account, AccountId, AccountInfo, Bytecode},
 };
-use std::{error::Error, fmt};
+use std::fmt;
 
 type Inner<'a, S> = State<Watched<WrapDatabaseRef<&'a S>>>;
 
@@ -42,8 +44,17 @@ impl<'a, S: DatabaseRef> Recorder<'a, S> {
         self.index = index;
     }
 
-    pub(super) fn take_failure(&mut self) -> Option<Box<dyn Error + Send + Sync>> {
-        self.state.database.take_failure()
+    /// Sorts the error of an execution on this database. `current` is the transaction it stopped at, if any.
+    pub(super) fn sort_failure<T>(
+        &mut self,
+        result: Result<T, BlockExecutionError>,
+        current: Option<usize>,
+    ) -> Result<T, BlockError> {
+        match (result, self.state.database.take_failure()) {
+            (_, Some(cause)) => Err(BlockError::Database(cause)),
+            (Err(error), None) => Err(BlockError::from_alloy(error, current)),
+            (Ok(value), None) => Ok(value),
+        }
     }
 
     pub(super) fn take_access_list(&mut self, snapshot: &S) -> Result<Option<BlockAccessList>, S::Error> {
