@@ -5,8 +5,8 @@
 //! FOLDER is an unpacked set of blocks with pre-state (`blocks/N/block.json`, `blocks/N/pre_state.json`, `codes.json`,
 //! `block_hashes.json`). Every block is executed serially by stock revm under an `AccessRecorder`; the predictor then foretells
 //! each of its transactions. `none`: it never learned. `cold`: it learns within the block, window by window. `warm`: it has
-//! learned from all other blocks, not from this one. `warm+`: both. With `misses` the keys that were touched, written by another
-//! transaction of the block and not foreseen are listed by contract.
+//! learned from all other blocks, not from this one. `warm+`: both. With `misses` the dependencies that were not foreseen are
+//! listed.
 
 use alloy_primitives::{
     Address, B256, Bytes, KECCAK256_EMPTY, U256,
@@ -14,7 +14,7 @@ use alloy_primitives::{
 };
 use braid_runtime::predict::{
     AccessRecorder, BlockContext, KeccakCache, KeccakPreimages, ObservedAccesses, PredictedKey, Prediction,
-    PredictionScore, Predictor, StateView, TransactionShape,
+    PredictionScore, Predictor, Score, StateView, TransactionShape,
 };
 use revm::{
     Context, ExecuteCommitEvm, InspectEvm, MainBuilder, MainContext,
@@ -100,8 +100,9 @@ fn main() -> Result<(), Failure> {
         "edges r/p"
     );
     let mut total = PredictionScore::default();
+    let mut known_score = PredictionScore::default();
+    let mut classes: HashMap<B256, (Address, u64, PredictionScore)> = HashMap::default();
     let (mut edges, mut all_known, mut all_calls) = (Edges::default(), 0, 0);
-    let mut misses: HashMap<(B256, Address), (u64, Vec<String>)> = HashMap::default();
     let (mut learning, mut predicting, mut predicted_keys, mut learned) = (0.0, 0.0, 0, 0);
     for (index, block) in blocks.iter().enumerate() {
         let mut predictor = Predictor::default();
@@ -139,10 +140,15 @@ fn main() -> Result<(), Failure> {
             let shared = |address, slot| {
                 writers.get(&(address, slot)).is_some_and(|list| list.iter().any(|writer| *writer != position))
             };
-            score.add(&PredictionScore::of(&prediction, &ran.observed, shared));
-            if list_misses {
-                note_misses(&mut misses, block, ran, position, &prediction, shared);
+            let one = PredictionScore::of(&prediction, &ran.observed, shared);
+            score.add(&one);
+            if prediction.known {
+                known_score.add(&one);
             }
+            let class =
+                classes.entry(ran.code_hash).or_insert((ran.to.unwrap_or_default(), 0, PredictionScore::default()));
+            class.1 += 1;
+            class.2.add(&one);
             predictions.push(prediction);
             if learns_inside && predictions.len().is_multiple_of(WINDOW) {
                 for ran in &block.transactions[predictions.len() - WINDOW..predictions.len()] {
@@ -150,7 +156,7 @@ fn main() -> Result<(), Failure> {
                 }
             }
         }
-        let block_edges = Edges::of(block, &predictions, if learns_inside { WINDOW } else { usize::MAX });
+        let block_edges = Edges::of(block, &predictions, if learns_inside { WINDOW } else { usize::MAX }, list_misses);
         edges.add(&block_edges);
         all_known += known;
         all_calls += calls;
@@ -174,33 +180,33 @@ fn main() -> Result<(), Failure> {
         "transactions with a true dependency: {}, all of them foreseen: {}, with a needless one: {}",
         edges.dependent, edges.covered, edges.needless
     );
-    let mut misses: Vec<_> = misses.into_iter().collect();
-    misses.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
-    for ((code_hash, to), (count, examples)) in misses.iter().take(40) {
-        println!("{count:>5} missed, to {to} code {}", &code_hash.to_string()[..10]);
-        for example in examples.iter().take(6) {
-            println!("        {example}");
-        }
+    println!(
+        "of calls with a template: slots {}, shared slots {}",
+        describe(&known_score.slots),
+        describe(&known_score.shared_slots)
+    );
+    println!("codes with the most slots missed:");
+    let mut classes: Vec<_> = classes.into_values().collect();
+    classes.sort_by_key(|(_, _, score)| std::cmp::Reverse(score.slots.false_negative));
+    for (to, count, score) in classes.iter().take(25) {
+        println!("    {to} {count:>4} txs, slots {}, shared {}", describe(&score.slots), describe(&score.shared_slots));
     }
     Ok(())
 }
 
+fn describe(score: &Score) -> String {
+    let (precision, recall) = (100.0 * score.precision(), 100.0 * score.recall());
+    let touched = score.true_positive + score.false_negative;
+    format!("{precision:5.1} {recall:5.1} {:5.2} {touched:>4}", score.over_prediction())
+}
+
 fn print_row(name: &str, score: &PredictionScore, edges: &Edges, (count, known, calls): (usize, u64, u64)) {
-    let three = |score: &braid_runtime::predict::Score| {
-        format!(
-            "{:5.1} {:5.1} {:5.2} {:>4}",
-            100.0 * score.precision(),
-            100.0 * score.recall(),
-            score.over_prediction(),
-            score.true_positive + score.false_negative
-        )
-    };
     println!(
         "{name:>9} {count:>4} {:>6} | {} | {} | {} | {:5.1} {:5.1} {:>4} | {:5.1} {:5.1}",
         format!("{known}/{calls}"),
-        three(&score.slots),
-        three(&score.shared_slots),
-        three(&score.writes),
+        describe(&score.slots),
+        describe(&score.shared_slots),
+        describe(&score.writes),
         100.0 * score.accounts.precision(),
         100.0 * score.accounts.recall(),
         score.accounts.true_positive + score.accounts.false_negative,
@@ -246,7 +252,7 @@ struct Edges {
 }
 
 impl Edges {
-    fn of(block: &RanBlock, predictions: &[Prediction], window: usize) -> Self {
+    fn of(block: &RanBlock, predictions: &[Prediction], window: usize, list: bool) -> Self {
         let mut edges = Self::default();
         let mut last: HashMap<(Address, U256), usize> = HashMap::default();
         let mut predicted_last: HashMap<(Address, U256), usize> = HashMap::default();
@@ -276,6 +282,9 @@ impl Edges {
                     queue.extend(true_sets[next].iter().copied());
                 }
             }
+            if list && !truth.is_subset(&reach) {
+                edges.list_missed(block, predictions, position, &last, &reach);
+            }
             edges.dependent += !truth.is_empty() as u64;
             edges.covered += (!truth.is_empty() && truth.is_subset(&reach)) as u64;
             edges.predicted += !foreseen.is_empty() as u64;
@@ -293,55 +302,59 @@ impl Edges {
         edges
     }
 
+    /// Prints the dependencies of a transaction that were not foreseen, and which side is to blame.
+    fn list_missed(
+        &self,
+        block: &RanBlock,
+        predictions: &[Prediction],
+        position: usize,
+        last: &HashMap<(Address, U256), usize>,
+        reach: &HashSet<usize>,
+    ) {
+        let ran = &block.transactions[position];
+        let mut seen = HashSet::new();
+        for slot in &ran.observed.slots {
+            let key = (slot.address, slot.slot);
+            let Some(writer) = last.get(&key).copied() else { continue };
+            let earlier = &block.transactions[writer];
+            if reach.contains(&writer) || earlier.sender == ran.sender || !seen.insert(writer) {
+                continue;
+            }
+            let foreseen = |at: usize| {
+                let known = if predictions[at].known { "known" } else { "unknown" };
+                match slots(&predictions[at]).find(|(address, slot, _)| (*address, *slot) == key) {
+                    None => format!("{known}, missed"),
+                    Some((.., write)) => format!("{known}, foreseen{}", if write { " written" } else { "" }),
+                }
+            };
+            let path = |ran: &Ran| {
+                let slot = ran.observed.slots.iter().find(|slot| (slot.address, slot.slot) == key);
+                let mut call = slot.map_or(0, |slot| slot.call);
+                let mut path = String::new();
+                while call > 0 {
+                    let inner = &ran.observed.calls[call as usize - 1];
+                    let input = &ran.observed.bytes[inner.input.start as usize..inner.input.end as usize];
+                    let selector = Bytes::copy_from_slice(&input[..input.len().min(4)]);
+                    path = format!(" > {:?} {} {selector}{path}", inner.kind, &inner.code_address.to_string()[..8]);
+                    call = inner.parent;
+                }
+                format!(
+                    "{} {}{path}",
+                    ran.to.unwrap_or_default(),
+                    Bytes::copy_from_slice(&ran.input[..ran.input.len().min(4)])
+                )
+            };
+            println!("    {} #{position} needs #{writer}: slot {:#x} of {}", block.number, key.1, key.0);
+            println!("        reader {}: {}", foreseen(position), path(ran));
+            println!("        writer {}: {}", foreseen(writer), path(earlier));
+        }
+    }
+
     fn add(&mut self, other: &Self) {
         self.dependent += other.dependent;
         self.covered += other.covered;
         self.predicted += other.predicted;
         self.needless += other.needless;
-    }
-}
-
-fn note_misses(
-    misses: &mut HashMap<(B256, Address), (u64, Vec<String>)>,
-    block: &RanBlock,
-    ran: &Ran,
-    position: usize,
-    prediction: &Prediction,
-    shared: impl Fn(Address, U256) -> bool,
-) {
-    let predicted: HashSet<(Address, U256)> = prediction.slots().map(|(address, slot, _)| (address, slot)).collect();
-    let mut seen = HashSet::new();
-    for slot in &ran.observed.slots {
-        let key = (slot.address, slot.slot);
-        if predicted.contains(&key) || !shared(key.0, key.1) || !seen.insert(key) {
-            continue;
-        }
-        let to = ran.to.unwrap_or_default();
-        let entry = misses.entry((ran.code_hash, to)).or_default();
-        entry.0 += 1;
-        if entry.1.len() < 6 {
-            let path = if slot.call == 0 {
-                "outer".into()
-            } else {
-                let call = &ran.observed.calls[slot.call as usize - 1];
-                let input = &ran.observed.bytes[call.input.start as usize..call.input.end as usize];
-                format!(
-                    "{:?} {} {}",
-                    call.kind,
-                    call.code_address,
-                    Bytes::copy_from_slice(&input[..input.len().min(4)])
-                )
-            };
-            entry.1.push(format!(
-                "{}#{position} {} known={} slot {:#x} of {} in {path}{}",
-                block.number,
-                Bytes::copy_from_slice(&ran.input[..ran.input.len().min(4)]),
-                prediction.known,
-                slot.slot,
-                slot.address,
-                if slot.written { " (written)" } else { "" },
-            ));
-        }
     }
 }
 

@@ -94,7 +94,7 @@ impl Predictor {
             return;
         }
         let limits = Limits { keys: self.config.max_keys, likelihood: self.config.min_likelihood as u32 };
-        let Some(template) = self.store.find(shape.code_hash, Function::of(shape.input)) else {
+        let Some(template) = self.store.find_for(shape.code_hash, shape.input) else {
             out.incomplete = true;
             Walk::new(&self.store, shape, state, keccak, out, limits).run_unknown(to);
             return;
@@ -112,7 +112,7 @@ impl Predictor {
         if shape.code_hash == KECCAK256_EMPTY && shape.to.is_some() {
             return TRANSFER_GAS.min(shape.gas_limit);
         }
-        let learned = self.store.find(shape.code_hash, Function::of(shape.input)).map_or(0, |template| template.gas);
+        let learned = self.store.find_for(shape.code_hash, shape.input).map_or(0, |template| template.gas);
         if learned == 0 { UNKNOWN_GAS.min(shape.gas_limit) } else { learned.min(shape.gas_limit) }
     }
 
@@ -174,6 +174,10 @@ impl Predictor {
             coverage.all += found.all;
         }
         self.conclude(root.0, coverage, observed);
+        if let Function::Sized(selector, _) = root.0.function {
+            let general = TemplateKey { function: Function::Selector(selector), ..root.0 };
+            self.conclude(general, coverage, observed);
+        }
     }
 
     /// Notes for the function that the transaction called how much of the whole call tree had been foreseen.
@@ -229,8 +233,22 @@ impl Predictor {
             output: start.output,
             success: start.success && (index != 0 || observed.success),
         };
-        let template = self.store.find_or_add(key, self.config.max_templates);
-        (key, learn_call(template, &call, observed, loads, &mut self.learning_cache, preimages))
+        let limit = self.config.max_templates;
+        let template = self.store.find_or_add(key, limit);
+        let length = start.input.len() as u32;
+        if template.observations == 0 {
+            template.length = length;
+        }
+        template.varied |= template.length != length;
+        let varied = template.varied;
+        let coverage = learn_call(template, &call, observed, loads, &mut self.learning_cache, preimages);
+        if let (true, Function::Selector(selector)) = (varied, function) {
+            let key = TemplateKey { code_hash: start.code_hash, function: Function::Sized(selector, length) };
+            let sized = self.store.find_or_add(key, limit);
+            let coverage = learn_call(sized, &call, observed, loads, &mut self.learning_cache, preimages);
+            return (key, coverage);
+        }
+        (key, coverage)
     }
 
     /// Number of templates.

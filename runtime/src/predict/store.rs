@@ -17,6 +17,8 @@ pub(super) enum Function {
     Selector([u8; 4]),
     /// Called with less than four bytes.
     Bare,
+    /// By selector and length of the input: where lengths vary, they tell apart what the function is made to do.
+    Sized([u8; 4], u32),
     /// Any function of a code that hands its whole input on, as proxies do.
     Any,
 }
@@ -49,6 +51,22 @@ pub(super) struct Store {
 impl Store {
     pub(super) fn len(&self) -> usize {
         self.templates.len()
+    }
+
+    /// The template for a call of a code: that for inputs of this length, where lengths vary and it is known; else that for
+    /// the function; else that for any function of the code.
+    pub(super) fn find_for(&self, code_hash: B256, input: &[u8]) -> Option<&Template> {
+        let function = Function::of(input);
+        let template = self.find(code_hash, function)?;
+        if let (true, Function::Selector(selector)) = (template.varied, function)
+            && let Some(index) =
+                self.index.get(&TemplateKey { code_hash, function: Function::Sized(selector, input.len() as u32) })
+        {
+            let sized = &self.templates[*index as usize].1;
+            sized.touch(self.now);
+            return Some(sized);
+        }
+        Some(template)
     }
 
     /// The template for a function of a code, or that for any function of it.

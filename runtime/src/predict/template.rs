@@ -127,6 +127,10 @@ pub(super) struct Template {
     pub(super) accounts: Vec<AccountEntry>,
     pub(super) calls: Vec<CallEntry>,
     pub(super) returns: Vec<ReturnEntry>,
+    /// Length of the input of the first call learned from.
+    pub(super) length: u32,
+    /// Whether inputs of another length were seen.
+    pub(super) varied: bool,
     /// Calls learned from.
     pub(super) observations: u32,
     /// Moving average of the gas of whole transactions that begin here; 0 when none did.

@@ -7,7 +7,7 @@ use super::{
     expression::{NodeIndex, address_of},
     learn::bytes_at,
     observe::CallKind,
-    store::{Function, Store},
+    store::Store,
     template::{CallEntry, InputShape, Template},
 };
 use alloy_primitives::{Address, KECCAK256_EMPTY, U256, map::DefaultHashBuilder};
@@ -246,18 +246,15 @@ impl<'a> Walk<'a> {
         let arena = self.out.scratch.arena.len();
         let Some(input) = self.inner_input(template, call, bases, &entry.input) else { return };
         let code_hash = self.store.code_of(target).or_else(|| self.state.code_hash(target));
-        let inner = code_hash.filter(|hash| *hash != KECCAK256_EMPTY).and_then(|hash| {
-            let selector = match input {
-                Input::Outer { from, to } => Function::of(&self.shape.input[from..to]),
-                Input::Arena { from, to } => {
-                    let mask = &self.out.scratch.mask[from..to];
-                    if mask.len() >= 4 && mask[..4] != [1; 4] {
-                        return None;
-                    }
-                    Function::of(&self.out.scratch.arena[from..to])
+        let inner = code_hash.filter(|hash| *hash != KECCAK256_EMPTY).and_then(|hash| match input {
+            Input::Outer { from, to } => self.store.find_for(hash, &self.shape.input[from..to]),
+            Input::Arena { from, to } => {
+                let mask = &self.out.scratch.mask[from..to];
+                if mask.len() >= 4 && mask[..4] != [1; 4] {
+                    return None;
                 }
-            };
-            self.store.find(hash, selector)
+                self.store.find_for(hash, &self.out.scratch.arena[from..to])
+            }
         });
         if let Some(inner) = inner {
             self.calls_left -= 1;
