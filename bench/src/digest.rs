@@ -3,7 +3,7 @@
 //! Sides keep their state change in forms of their own, so each is first brought to one canonical form: sorted, only what
 //! really changed, no trace of accounts that came and went inside the block. Nothing here is ever timed.
 
-use crate::side::MergedDiff;
+use crate::side::{Execution, MergedDiff};
 use alloy_primitives::{Address, B256, Keccak256, U256};
 use alloy_rlp::Encodable;
 use braid_runtime::{AccountDiff, AccountState, Receipt, SlotDiff, StateDiff};
@@ -28,6 +28,29 @@ impl Digest {
         };
         Self { receipts: hash_receipts(receipts), diff }
     }
+}
+
+/// The first thing in which an execution differs from what is expected, in words; `None` when they are equal.
+pub fn first_difference(expected: &Execution, got: &Execution) -> Option<String> {
+    let receipts = expected.receipts.iter().zip(&got.receipts).enumerate();
+    if let Some((index, (want, have))) = receipts.into_iter().find(|(_, (want, have))| want != have) {
+        return Some(format!("receipt {index} is {have:?}, expected {want:?}"));
+    }
+    if expected.receipts.len() != got.receipts.len() {
+        return Some(format!("{} receipts, expected {}", got.receipts.len(), expected.receipts.len()));
+    }
+    let [want, have] = [&expected.diff, &got.diff].map(|diff| match diff {
+        MergedDiff::Bundle(bundle) => canonical(plain(bundle)),
+        MergedDiff::Plain(diff) => canonical(diff.clone()),
+    });
+    first_unequal("account", &want.accounts, &have.accounts)
+        .or_else(|| first_unequal("slot", &want.slots, &have.slots))
+        .or_else(|| first_unequal("contract", &want.contracts, &have.contracts))
+}
+
+fn first_unequal<T: PartialEq + std::fmt::Debug>(what: &str, want: &[T], have: &[T]) -> Option<String> {
+    let position = (0..want.len().max(have.len())).find(|position| want.get(*position) != have.get(*position))?;
+    Some(format!("{what} {position} is {:?}, expected {:?}", have.get(position), want.get(position)))
 }
 
 fn hash_receipts(receipts: &[Receipt]) -> B256 {

@@ -7,7 +7,7 @@
 
 use crate::{
     baseline::{Bundle, Map},
-    digest::Digest,
+    digest::{Digest, first_difference},
     engine::{EngineSide, Knowledge, Preparation, exact_list, learn},
     memory,
     side::{Side, SideError},
@@ -52,16 +52,14 @@ pub enum MeasureError {
         source: SideError,
     },
     /// Two sides disagree: the one result that must never be.
-    #[error("{side} gives another result on block {block}: {got:?}, expected {expected:?}")]
+    #[error("{side} gives another result on block {block}: {difference}")]
     Mismatch {
         /// Which side.
         side: String,
         /// Which block.
         block: String,
-        /// What it gave.
-        got: Digest,
-        /// What serial revm gives.
-        expected: Digest,
+        /// The first thing that differs from what serial revm gives.
+        difference: String,
     },
     /// The engine did not start.
     #[error("the engine does not start: {0}")]
@@ -209,9 +207,12 @@ fn once(side: &mut dyn Side, position: usize, case: &Case, expected: Digest) -> 
         source,
     })?;
     let cpu = cpu_time() - cpu;
-    let got = execution.digest();
-    if got != expected {
-        return Err(MeasureError::Mismatch { side: side.name(), block: case.name.clone(), got, expected });
+    if execution.digest() != expected {
+        let difference = match Bundle.execute(position, case) {
+            Ok(right) => first_difference(&right, &execution).unwrap_or_else(|| "serial revm wavers".to_owned()),
+            Err(error) => error.to_string(),
+        };
+        return Err(MeasureError::Mismatch { side: side.name(), block: case.name.clone(), difference });
     }
     Ok((execution.elapsed.as_secs_f64() * 1e3, cpu.as_secs_f64()))
 }

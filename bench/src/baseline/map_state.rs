@@ -93,7 +93,8 @@ impl<'a> MapState<'a> {
             });
         }
         for ((address, slot), value) in &self.slots {
-            if value.original != value.present {
+            // A wiped account's storage starts at zero again, whatever it was before.
+            if value.original != value.present || (self.any_wiped && !value.present.is_zero() && self.is_wiped(address)) {
                 diff.slots.push(SlotDiff {
                     address: *address,
                     slot: *slot,
@@ -121,6 +122,10 @@ impl<'a> MapState<'a> {
             }
             LoadedAccount { original: present.as_ref().map(state_of), present, wiped: false, changed: false }
         })
+    }
+
+    fn is_wiped(&self, address: &Address) -> bool {
+        self.accounts.get(address).is_some_and(|account| account.wiped)
     }
 
     /// Takes away the account's storage: everything loaded reads as zero, and nothing is loaded from the parent again.
@@ -184,11 +189,7 @@ impl Database for MapState<'_> {
             return Ok(value.present);
         }
         let Ok(original) = self.parent.storage_ref(address, slot);
-        let present = if self.any_wiped && self.accounts.get(&address).is_some_and(|account| account.wiped) {
-            U256::ZERO
-        } else {
-            original
-        };
+        let present = if self.any_wiped && self.is_wiped(&address) { U256::ZERO } else { original };
         self.slots.insert((address, slot), LoadedSlot { original, present });
         Ok(present)
     }

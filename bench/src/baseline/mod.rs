@@ -32,3 +32,44 @@ pub fn run_b(case: &Case) -> Result<Execution, SideError> {
 pub fn run_a(case: &Case) -> Result<Execution, SideError> {
     Bundle.execute(0, case)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        digest::first_difference,
+        workload::{self, Size, WorkloadError},
+    };
+
+    /// Both baselines on every block of a profile; `false` when what it needs is not there.
+    fn agree(profile: &str) -> bool {
+        let size = Size { gas: 5_000_000 };
+        let workload = match workload::build(profile, size, 3) {
+            Ok(workload) => workload,
+            Err(error @ (WorkloadError::NoBlocks(_) | WorkloadError::Contract(_))) => {
+                println!("skipped {profile}: {error}");
+                return false;
+            }
+            Err(error) => panic!("{profile}: {error}"),
+        };
+        let mut map = Map::default();
+        for (position, case) in workload.cases.iter().enumerate() {
+            let (a, b) = (Bundle.execute(position, case).unwrap(), map.execute(position, case).unwrap());
+            assert_eq!(first_difference(&a, &b), None, "{profile}, block {}", case.name);
+            assert_eq!(a.digest(), b.digest(), "{profile}, block {}", case.name);
+        }
+        true
+    }
+
+    #[test]
+    fn both_agree_on_transfers() {
+        for profile in workload::PROFILES.iter().filter(|profile| profile.group == "transfers") {
+            assert!(agree(profile.name));
+        }
+    }
+
+    #[test]
+    fn both_agree_on_mainnet_blocks() {
+        agree("mainnet");
+    }
+}
