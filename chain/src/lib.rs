@@ -7,6 +7,8 @@
 
 pub mod bundle;
 pub mod layouts;
+#[cfg(test)]
+mod samples;
 pub mod senders;
 pub mod validation;
 

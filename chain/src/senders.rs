@@ -28,3 +28,44 @@ pub fn recover_senders(block: &Block, chain: &ChainReference) -> Result<Vec<Addr
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+    use alloy_consensus::{SignableTransaction, TxLegacy};
+    use alloy_primitives::{Signature, U256, uint};
+    use braid_runtime::Transaction;
+
+    /// Order of the curve secp256k1.
+    const ORDER: U256 = uint!(0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141_U256);
+
+    fn signed(r: U256, s: U256, odd: bool) -> Transaction {
+        TxLegacy::default().into_signed(Signature::new(r, s, odd)).into()
+    }
+
+    #[test]
+    fn a_high_s_is_valid_until_homestead() {
+        let low = Signature::test_signature();
+        let mirrored = signed(low.r(), ORDER - low.s(), !low.v());
+        let low = signed(low.r(), low.s(), low.v());
+        let recover = |number, transaction: &Transaction| {
+            recover_senders(
+                &samples::block(number, vec![transaction.clone()], Vec::new(), None),
+                &ChainReference::MAINNET,
+            )
+        };
+        let sender = recover(1, &low).unwrap();
+        assert_eq!(recover(1, &mirrored), Ok(sender.clone()), "both signatures are of the same key");
+        assert_eq!(recover(1_150_000, &low), Ok(sender));
+        let error = recover(1_150_000, &mirrored).unwrap_err();
+        assert_eq!(error, SenderError { index: 0, hash: *mirrored.tx_hash() });
+    }
+
+    #[test]
+    fn the_transaction_without_a_signer_is_named() {
+        let unsigned = signed(U256::ZERO, U256::ZERO, false);
+        let block = samples::block(1, vec![samples::legacy(), unsigned], Vec::new(), None);
+        assert_eq!(recover_senders(&block, &ChainReference::MAINNET).unwrap_err().index, 1);
+    }
+}

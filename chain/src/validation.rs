@@ -205,3 +205,125 @@ fn compare_state_root(
     }
     StateRootCheck::Compared
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PlainState, PreState, samples};
+    use alloy_eips::eip7685::{EMPTY_REQUESTS_HASH, Requests};
+    use alloy_primitives::{Bytes, U256};
+    use braid_runtime::SlotDiff;
+
+    /// A bundle, and the outcome that its header describes.
+    fn matching() -> (Bundle, BlockOutcome) {
+        let mut bundle = samples::with_everything();
+        let outcome = BlockOutcome {
+            receipts: bundle.receipts.clone().unwrap(),
+            gas_used: 42_000,
+            blob_gas_used: 131_072,
+            access_list: bundle.access_list.clone(),
+            ..BlockOutcome::default()
+        };
+        let state_root = bundle.snapshot().unwrap().state_root_after(&outcome.diff).unwrap().unwrap();
+        let header = &mut bundle.block.header;
+        header.state_root = state_root;
+        header.gas_used = outcome.gas_used;
+        header.blob_gas_used = Some(outcome.blob_gas_used);
+        header.receipts_root = EthereumReceipt::calculate_receipt_root_no_memo(&outcome.receipts);
+        header.logs_bloom = alloy_primitives::logs_bloom(outcome.receipts.iter().flat_map(|receipt| &receipt.logs));
+        header.requests_hash = Some(EMPTY_REQUESTS_HASH);
+        header.block_access_list_hash = outcome.access_list.as_ref().map(|list| keccak256(alloy_rlp::encode(list)));
+        (bundle, outcome)
+    }
+
+    fn mismatches(change: impl FnOnce(&mut Bundle, &mut BlockOutcome)) -> Vec<Mismatch> {
+        let (mut bundle, mut outcome) = matching();
+        let snapshot = bundle.snapshot().unwrap();
+        change(&mut bundle, &mut outcome);
+        validate(&bundle, &snapshot, &outcome).mismatches
+    }
+
+    #[test]
+    fn the_outcome_that_the_header_describes_matches() {
+        let (bundle, outcome) = matching();
+        let validation = validate(&bundle, &bundle.snapshot().unwrap(), &outcome);
+        assert_eq!(validation, Validation { mismatches: Vec::new(), state_root: StateRootCheck::Compared });
+        assert!(validation.is_match());
+    }
+
+    #[test]
+    fn each_field_is_compared() {
+        let one = |found: Vec<Mismatch>| <[Mismatch; 1]>::try_from(found).unwrap();
+        let found = one(mismatches(|_, outcome| outcome.gas_used = 1));
+        assert_eq!(found, [Mismatch::GasUsed { expected: 42_000, got: 1 }]);
+        assert_eq!(found[0].to_string(), "gas used: expected 42000, got 1");
+        let found = one(mismatches(|_, outcome| outcome.blob_gas_used = 0));
+        assert_eq!(found, [Mismatch::BlobGasUsed { expected: 131_072, got: 0 }]);
+        let request = Requests::new(vec![Bytes::from_static(&[1, 2])]);
+        let found = one(mismatches(|_, outcome| outcome.requests = request));
+        assert!(matches!(found, [Mismatch::RequestsHash { expected: EMPTY_REQUESTS_HASH, .. }]), "{found:?}");
+        let found = one(mismatches(|bundle, _| bundle.block.body.withdrawals = None));
+        assert!(matches!(found, [Mismatch::WithdrawalsRoot { expected: Some(_), got: None }]), "{found:?}");
+        let found = one(mismatches(|_, outcome| outcome.access_list = Some(Vec::new())));
+        assert!(matches!(found, [Mismatch::BlockAccessListHash { got: Some(_), .. }]), "{found:?}");
+        let slot = SlotDiff {
+            address: samples::CONTRACT,
+            slot: U256::from(1),
+            original: U256::from(5),
+            present: U256::from(6),
+        };
+        let found = one(mismatches(|_, outcome| outcome.diff.slots.push(slot)));
+        assert!(matches!(found, [Mismatch::StateRoot { .. }]), "{found:?}");
+    }
+
+    #[test]
+    fn a_receipt_shows_in_itself_in_the_root_and_in_the_bloom() {
+        let found = mismatches(|_, outcome| outcome.receipts[1].logs.clear());
+        assert!(matches!(found[..], [Mismatch::Receipt { index: 1, .. }, Mismatch::ReceiptsRoot { .. }]), "{found:?}");
+        let found = mismatches(|_, outcome| outcome.receipts.iter_mut().for_each(|receipt| receipt.logs.clear()));
+        assert!(
+            matches!(
+                found[..],
+                [Mismatch::Receipt { index: 0, .. }, Mismatch::ReceiptsRoot { .. }, Mismatch::LogsBloom { .. }]
+            ),
+            "{found:?}"
+        );
+        let found = mismatches(|_, outcome| drop(outcome.receipts.pop()));
+        assert!(matches!(found[0], Mismatch::ReceiptCount { expected: 2, got: 1 }), "{found:?}");
+    }
+
+    #[test]
+    fn receipts_before_byzantium_have_no_root_to_compare() {
+        let found = mismatches(|bundle, outcome| {
+            bundle.chain = crate::ChainReference::MAINNET;
+            bundle.receipts = None;
+            outcome.receipts[0].success = false;
+        });
+        assert_eq!(found, [], "block 42 of mainnet");
+    }
+
+    #[test]
+    fn an_unknown_state_root_is_said_to_be_unknown() {
+        let (mut bundle, outcome) = matching();
+        bundle.pre_state = PreState::Plain(PlainState { complete: false, ..samples::plain_state() });
+        let validation = validate(&bundle, &bundle.snapshot().unwrap(), &outcome);
+        assert_eq!((validation.is_match(), validation.state_root), (true, StateRootCheck::Unknown));
+    }
+
+    #[test]
+    fn a_witness_that_ends_too_early_is_a_mismatch() {
+        let mut bundle = samples::witness();
+        let PreState::Witness(witness) = &mut bundle.pre_state else { panic!("witness") };
+        witness.state.remove(0);
+        let slot = SlotDiff {
+            address: samples::CONTRACT,
+            slot: U256::from(1),
+            original: U256::from(5),
+            present: U256::from(6),
+        };
+        let mut outcome = BlockOutcome::default();
+        outcome.diff.slots.push(slot);
+        let found = validate(&bundle, &bundle.snapshot().unwrap(), &outcome).mismatches;
+        assert!(found.iter().any(|found| matches!(found, Mismatch::StateRootUnprovable { .. })), "{found:?}");
+    }
+}

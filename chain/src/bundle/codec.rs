@@ -13,6 +13,7 @@
 use super::{Bundle, BundleError, ChainReference, PlainAccount, PlainState, PreState, Witness};
 use alloy_consensus::{Header, ReceiptWithBloom};
 use alloy_eip7928::BlockAccessList;
+use alloy_genesis::ChainConfig;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_rlp::{BufMut, Decodable, Encodable, RlpDecodable, RlpEncodable};
 use braid_runtime::{Block, Receipt};
@@ -21,7 +22,7 @@ pub(super) fn encode(bundle: &Bundle) -> Result<Vec<u8>, BundleError> {
     let chain = match &bundle.chain {
         ChainReference::Known(id) => Tagged::new(KNOWN, &Chain { id: *id }),
         ChainReference::Config(config) => {
-            let json = serde_json::to_vec(config).map_err(BundleError::ChainConfig)?;
+            let json = config_json(config).map_err(BundleError::ChainConfig)?;
             Tagged::new(CONFIG, &Config { json: json.into() })
         }
     };
@@ -71,6 +72,15 @@ pub(super) fn decode(payload: &[u8]) -> Result<Bundle, BundleError> {
         receipts: receipts.map(|receipts| receipts.into_iter().map(|receipt| receipt.receipt).collect()),
         access_list: payload.access_list.0,
     })
+}
+
+/// A number beyond 64 bits does not survive JSON as a number; as a string it does.
+fn config_json(config: &ChainConfig) -> serde_json::Result<Vec<u8>> {
+    let mut json = serde_json::to_value(ChainConfig { terminal_total_difficulty: None, ..config.clone() })?;
+    if let Some(difficulty) = config.terminal_total_difficulty {
+        json["terminalTotalDifficulty"] = difficulty.to_string().into();
+    }
+    serde_json::to_vec(&json)
 }
 
 const KNOWN: u8 = 0;

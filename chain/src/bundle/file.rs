@@ -35,23 +35,7 @@ const COMPRESSION_LEVEL: i32 = 15;
 impl Bundle {
     /// The bundle as the bytes of a file.
     pub fn encode(&self) -> Result<Vec<u8>, BundleError> {
-        let payload = codec::encode(self)?;
-        let payload_length = payload.len() as u64;
-        if payload_length > MAX_PAYLOAD_BYTES {
-            return Err(BundleError::TooLarge { found: payload_length, limit: MAX_PAYLOAD_BYTES });
-        }
-        let compressed = zstd::bulk::compress(&payload, COMPRESSION_LEVEL)?;
-        let mut covered = [0; 20];
-        covered[0..2].copy_from_slice(&FORMAT_VERSION.to_be_bytes());
-        covered[4..12].copy_from_slice(&(compressed.len() as u64).to_be_bytes());
-        covered[12..20].copy_from_slice(&payload_length.to_be_bytes());
-
-        let mut file = Vec::with_capacity(HEADER_BYTES + compressed.len());
-        file.extend_from_slice(&MAGIC);
-        file.extend_from_slice(&covered);
-        file.extend_from_slice(checksum(&covered, &compressed).as_slice());
-        file.extend_from_slice(&compressed);
-        Ok(file)
+        wrap(&codec::encode(self)?)
     }
 
     /// Decodes the bytes of a file, and [checks](Self::check) the bundle.
@@ -123,6 +107,25 @@ impl Bundle {
     }
 }
 
+fn wrap(payload: &[u8]) -> Result<Vec<u8>, BundleError> {
+    let payload_length = payload.len() as u64;
+    if payload_length > MAX_PAYLOAD_BYTES {
+        return Err(BundleError::TooLarge { found: payload_length, limit: MAX_PAYLOAD_BYTES });
+    }
+    let compressed = zstd::bulk::compress(payload, COMPRESSION_LEVEL)?;
+    let mut covered = [0; 20];
+    covered[0..2].copy_from_slice(&FORMAT_VERSION.to_be_bytes());
+    covered[4..12].copy_from_slice(&(compressed.len() as u64).to_be_bytes());
+    covered[12..20].copy_from_slice(&payload_length.to_be_bytes());
+
+    let mut file = Vec::with_capacity(HEADER_BYTES + compressed.len());
+    file.extend_from_slice(&MAGIC);
+    file.extend_from_slice(&covered);
+    file.extend_from_slice(checksum(&covered, &compressed).as_slice());
+    file.extend_from_slice(&compressed);
+    Ok(file)
+}
+
 fn checksum(covered: &[u8], compressed: &[u8]) -> B256 {
     let mut hasher = Keccak256::new();
     hasher.update(covered);
@@ -138,4 +141,104 @@ fn decompress(compressed: &[u8], stated: u64) -> Result<Vec<u8>, BundleError> {
     decoder.take(stated + 1).read_to_end(&mut payload).map_err(BundleError::Decompression)?;
     let found = payload.len() as u64;
     if found == stated { Ok(payload) } else { Err(BundleError::PayloadLength { stated, found }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        for bundle in [samples::plain(), samples::witness(), samples::with_everything()] {
+            let path = folder.path().join("block.braid");
+            bundle.write_to(&path).unwrap();
+            assert_eq!(Bundle::read_from(&path).unwrap(), bundle);
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside the file");
+        }
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        let file = samples::with_everything().encode().unwrap();
+        for length in 0..file.len() {
+            let error = Bundle::decode(&file[..length]).unwrap_err();
+            match length {
+                0 => assert!(matches!(error, BundleError::NotABundle), "{error}"),
+                _ => assert!(matches!(error, BundleError::Truncated { .. }), "{length}: {error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn every_bit_flip_is_an_error() {
+        let file = samples::with_everything().encode().unwrap();
+        for bit in 0..file.len() * 8 {
+            let mut damaged = file.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let error = Bundle::decode(&damaged).expect_err("damaged");
+            if bit / 8 >= 28 {
+                assert!(matches!(error, BundleError::Checksum { .. }), "{bit}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_follows_the_end_is_an_error() {
+        let mut file = samples::plain().encode().unwrap();
+        file.push(0);
+        assert!(matches!(Bundle::decode(&file), Err(BundleError::TrailingBytes(1))));
+    }
+
+    #[test]
+    fn a_newer_version_is_named() {
+        let mut file = samples::plain().encode().unwrap();
+        file[9] = 2;
+        let error = Bundle::decode(&file).unwrap_err();
+        assert_eq!(error.to_string(), "format version 2 is not supported (up to 1 is)");
+    }
+
+    #[test]
+    fn other_files_are_not_bundles() {
+        for other in [&b""[..], b"{", b"\x28\xb5\x2f\xfd", b"BRAID", &[0; 100]] {
+            assert!(matches!(Bundle::decode(other), Err(BundleError::NotABundle)), "{other:?}");
+        }
+    }
+
+    /// Content that somebody made up has the right checksum.
+    #[test]
+    fn made_up_content_never_panics() {
+        for bundle in [samples::plain(), samples::witness(), samples::with_everything()] {
+            let payload = codec::encode(&bundle).unwrap();
+            for position in 0..payload.len() {
+                for value in [0x00, 0x7f, 0x80, 0xb8, 0xbf, 0xc0, 0xf8, 0xff, payload[position] ^ 1] {
+                    let mut payload = payload.clone();
+                    payload[position] = value;
+                    if let Ok(bundle) = codec::decode(&payload)
+                        && bundle.check().is_ok()
+                    {
+                        drop(bundle.snapshot());
+                        drop(bundle.recovered_block());
+                    }
+                }
+            }
+            for length in 0..payload.len() {
+                assert!(Bundle::decode(&wrap(&payload[..length]).unwrap()).is_err(), "cut to {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn stated_lengths_are_not_believed() {
+        let payload = codec::encode(&samples::plain()).unwrap();
+        let compressed = zstd::bulk::compress(&payload, 1).unwrap();
+        for stated in [0, 1, payload.len() as u64 - 1, payload.len() as u64 + 1, 1 << 27] {
+            let error = decompress(&compressed, stated).unwrap_err();
+            assert!(matches!(error, BundleError::PayloadLength { .. }), "{stated}: {error}");
+        }
+        let mut file = samples::plain().encode().unwrap();
+        file[12] = 0xff;
+        assert!(matches!(Bundle::decode(&file), Err(BundleError::TooLarge { .. })));
+    }
 }

@@ -16,7 +16,7 @@ mod model;
 mod snapshot;
 
 pub use chain_reference::ChainReference;
-pub use error::{BundleError, SnapshotError};
+pub use error::{BundleError, Inconsistency, SnapshotError};
 pub use file::{EXTENSION, FORMAT_VERSION, MAX_PAYLOAD_BYTES};
 pub use model::{Bundle, PlainAccount, PlainState, PreState, Witness};
 pub use snapshot::{Snapshot, SnapshotAccount};

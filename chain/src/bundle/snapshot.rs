@@ -184,12 +184,16 @@ impl Snapshot {
             by_hash.insert(key, SnapshotAccount { info: Some(info), storage: U256Map::default(), storage_root });
         })?;
         let mut slots = B256Map::<B256Map<U256>>::default();
+        // Many tries may share most of their nodes, so all their leaves together may be far more than there are nodes. What
+        // goes beyond this is not put into the map; reading it follows the trie.
+        let mut room = 1024 + 16 * witness.state.len();
         for (key, storage_root) in tries {
-            if !slots.contains_key(&storage_root) {
+            if room > 0 && !slots.contains_key(&storage_root) {
                 let mut known = B256Map::default();
                 state.visit_slots(key, storage_root, |slot, value| {
                     known.insert(slot, value);
                 })?;
+                room = room.saturating_sub(known.len());
                 slots.insert(storage_root, known);
             }
         }
@@ -333,4 +337,133 @@ fn analysed(codes: &[Bytes]) -> B256Map<Bytecode> {
 fn account_info(nonce: u64, balance: U256, code_hash: B256, codes: &B256Map<Bytecode>) -> AccountInfo {
     let code = if code_hash == KECCAK_EMPTY { Some(Bytecode::default()) } else { codes.get(&code_hash).cloned() };
     AccountInfo { balance, nonce, code_hash, account_id: None, code }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{self, CODE, CONTRACT, OWNER};
+    use braid_runtime::{AccountDiff, AccountState, SlotDiff};
+
+    const NOBODY: Address = Address::repeat_byte(0xee);
+
+    #[test]
+    fn what_a_plain_state_does_not_list_is_empty() {
+        let snapshot = samples::plain().snapshot().unwrap();
+        assert_eq!(snapshot.basic_ref(NOBODY), Ok(None));
+        assert_eq!(snapshot.storage_ref(NOBODY, U256::ZERO), Ok(U256::ZERO));
+        assert_eq!(snapshot.storage_ref(CONTRACT, U256::from(2)), Ok(U256::ZERO));
+        assert_eq!(snapshot.storage_ref(CONTRACT, U256::from(1)), Ok(U256::from(5)));
+        assert_eq!(snapshot.basic_ref(OWNER).unwrap().unwrap().nonce, 4);
+        assert_eq!(snapshot.accounts().len(), 2);
+    }
+
+    #[test]
+    fn accounts_carry_their_code() {
+        for bundle in [samples::plain(), samples::witness()] {
+            let snapshot = bundle.snapshot().unwrap();
+            let info = snapshot.basic_ref(CONTRACT).unwrap().unwrap();
+            assert_eq!(info.code.unwrap().original_bytes(), CODE);
+            assert_eq!(snapshot.code_by_hash_ref(info.code_hash).unwrap().original_bytes(), CODE);
+            let unknown = B256::repeat_byte(1);
+            assert_eq!(snapshot.code_by_hash_ref(unknown), Err(SnapshotError::MissingCode(unknown)));
+        }
+    }
+
+    #[test]
+    fn the_parent_is_always_among_the_block_hashes() {
+        let bundle = samples::with_everything();
+        let snapshot = bundle.snapshot().unwrap();
+        assert_eq!(snapshot.block_hash_ref(41), Ok(bundle.block.header.parent_hash));
+        assert_eq!(snapshot.block_hash_ref(40), Ok(B256::repeat_byte(40)));
+        assert_eq!(snapshot.block_hash_ref(39), Err(SnapshotError::MissingBlockHash(39)));
+
+        let bundle = samples::witness();
+        let snapshot = bundle.snapshot().unwrap();
+        let PreState::Witness(witness) = &bundle.pre_state else { panic!("witness") };
+        assert_eq!(snapshot.block_hash_ref(98), Ok(witness.headers[1].hash_slow()));
+        assert_eq!(snapshot.block_hash_ref(97), Ok(witness.headers[1].parent_hash));
+    }
+
+    #[test]
+    fn a_witness_answers_with_and_without_the_names_of_its_keys() {
+        for named in [true, false] {
+            let mut bundle = samples::witness();
+            if !named && let PreState::Witness(witness) = &mut bundle.pre_state {
+                witness.keys.clear();
+            }
+            let snapshot = bundle.snapshot().unwrap();
+            assert_eq!(snapshot.account(CONTRACT).is_some(), named);
+            assert_eq!(snapshot.basic_ref(CONTRACT).unwrap().unwrap().balance, U256::from(77));
+            assert_eq!(snapshot.storage_ref(CONTRACT, U256::from(1)), Ok(U256::from(5)));
+            assert_eq!(snapshot.storage_ref(CONTRACT, U256::ZERO), Ok(U256::ZERO), "proved absent");
+            assert_eq!(snapshot.basic_ref(NOBODY), Ok(None), "proved absent");
+            assert_eq!(snapshot.storage_ref(NOBODY, U256::ZERO), Ok(U256::ZERO));
+        }
+    }
+
+    #[test]
+    fn what_a_witness_lacks_is_an_error_upon_the_read() {
+        let mut bundle = samples::witness();
+        let PreState::Witness(witness) = &mut bundle.pre_state else { panic!("witness") };
+        let storage = witness.state.remove(0);
+        let snapshot = bundle.snapshot().unwrap();
+        let error = snapshot.storage_ref(CONTRACT, U256::from(1)).unwrap_err();
+        assert!(matches!(error, SnapshotError::MissingSlot { address: CONTRACT, .. }), "{error}");
+
+        let PreState::Witness(witness) = &mut bundle.pre_state else { panic!("witness") };
+        witness.state = vec![storage];
+        let snapshot = bundle.snapshot().unwrap();
+        let error = snapshot.basic_ref(CONTRACT).unwrap_err();
+        assert!(matches!(error, SnapshotError::MissingAccount { address: CONTRACT, .. }), "{error}");
+
+        let PreState::Witness(witness) = &mut bundle.pre_state else { panic!("witness") };
+        witness.codes.clear();
+        assert!(bundle.snapshot().is_ok(), "an account may be read without its code");
+    }
+
+    fn diff() -> StateDiff {
+        let state = |nonce| AccountState { balance: U256::from(77), nonce, code_hash: keccak256(CODE) };
+        let slot = |slot, original, present| SlotDiff {
+            address: CONTRACT,
+            slot: U256::from(slot),
+            original: U256::from(original),
+            present: U256::from(present),
+        };
+        StateDiff {
+            accounts: vec![
+                AccountDiff {
+                    address: CONTRACT,
+                    original: Some(state(1)),
+                    present: Some(state(2)),
+                    storage_wiped: true,
+                },
+                AccountDiff { address: NOBODY, original: None, present: Some(state(9)), storage_wiped: false },
+            ],
+            slots: vec![slot(4, 0, 6), slot(1, 5, 0)],
+            contracts: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_complete_state_and_a_witness_of_it_give_the_same_root() {
+        let contract = crate::PlainAccount {
+            balance: U256::from(77),
+            nonce: 1,
+            code_hash: keccak256(CODE),
+            storage: BTreeMap::from([(U256::from(1), U256::from(5))]),
+        };
+        let state = PlainState { accounts: BTreeMap::from([(CONTRACT, contract)]), codes: vec![CODE], complete: true };
+        let mut bundle = samples::witness();
+        let witness = bundle.snapshot().unwrap();
+        bundle.pre_state = PreState::Plain(state);
+        let plain = bundle.snapshot().unwrap();
+        for diff in [StateDiff::default(), diff()] {
+            let root = witness.state_root_after(&diff).unwrap();
+            assert!(root.is_some());
+            assert_eq!(plain.state_root_after(&diff).unwrap(), root);
+        }
+        assert_eq!(plain.state_root_after(&StateDiff::default()), Ok(Some(bundle.block.header.state_root)));
+        assert_eq!(samples::plain().snapshot().unwrap().state_root_after(&diff()), Ok(None), "not all of it is known");
+    }
 }

@@ -1,8 +1,8 @@
 //! A `.tar.zst` that holds any of the other layouts, read as a stream.
 //!
 //! The entries come in the order in which they were put in. A file that is a block by itself is given at once; the two
-//! files of a block folder are kept until both are there and `codes.json` above them has been met, at the latest until
-//! the end of the archive.
+//! files of a block folder are kept until both are there and `codes.json` and `block_hashes.json` above them have been met,
+//! at the latest until the end of the archive.
 
 use super::{
     LayoutError, LayoutErrorKind, NamedBundle,
@@ -95,22 +95,19 @@ impl Archive {
         match path.file_name().and_then(|name| name.to_str()) {
             Some(block_folder::CODES) => {
                 self.shared.entry(parent.clone()).or_default().codes = Some(content);
-                let waiting: Vec<_> =
-                    self.folders.keys().filter(|folder| shared_above(folder) == Some(&parent)).cloned().collect();
-                for folder in waiting {
-                    self.complete(&folder);
-                }
+                self.complete_below(&parent);
             }
             Some(block_folder::BLOCK_HASHES) => {
-                self.shared.entry(parent).or_default().block_hashes = Some(content);
+                self.shared.entry(parent.clone()).or_default().block_hashes = Some(content);
+                self.complete_below(&parent);
             }
             Some(block_folder::BLOCK) => {
                 self.folders.entry(parent.clone()).or_default().block = Some(content);
-                self.complete_if_codes_are_known(&parent);
+                self.complete(&parent);
             }
             Some(block_folder::PRE_STATE) => {
                 self.folders.entry(parent.clone()).or_default().pre_state = Some(content);
-                self.complete_if_codes_are_known(&parent);
+                self.complete(&parent);
             }
             _ => {
                 let name = format!("{}/{}", self.path, path.display());
@@ -121,18 +118,20 @@ impl Archive {
         }
     }
 
-    fn complete_if_codes_are_known(&mut self, folder: &Path) {
-        let above = shared_above(folder).and_then(|above| self.shared.get(above));
-        // The hashes may still come after the codes; a block that reads one waits for them at most to the end.
-        if above.is_some_and(|shared| shared.codes.is_some() && shared.block_hashes.is_some()) {
-            self.complete(folder);
+    /// Decodes the folders that waited for a file they share.
+    fn complete_below(&mut self, parent: &Path) {
+        let waiting: Vec<_> =
+            self.folders.keys().filter(|folder| shared_above(folder) == Some(parent)).cloned().collect();
+        for folder in waiting {
+            self.complete(&folder);
         }
     }
 
-    /// Decodes a folder of which both files are there.
+    /// Decodes a folder if all that belongs to it has been met.
     fn complete(&mut self, folder: &Path) {
-        let both = self.folders.get(folder).is_some_and(|files| files.block.is_some() && files.pre_state.is_some());
-        if both {
+        let own = self.folders.get(folder).is_some_and(|files| files.block.is_some() && files.pre_state.is_some());
+        let above = shared_above(folder).and_then(|above| self.shared.get(above));
+        if own && above.is_some_and(|shared| shared.codes.is_some() && shared.block_hashes.is_some()) {
             self.give(folder);
         }
     }

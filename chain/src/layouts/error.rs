@@ -94,6 +94,9 @@ pub enum LayoutErrorKind {
         /// From the signature.
         recovered: Address,
     },
+    /// A transaction is of no known type.
+    #[error("{0}")]
+    TransactionType(#[from] alloy_eips::eip2718::Eip2718Error),
     /// A signature is not one.
     #[error("{0}")]
     Signature(#[from] SenderError),

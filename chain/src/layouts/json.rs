@@ -4,7 +4,7 @@ use super::LayoutErrorKind;
 use crate::{ChainReference, senders::recover_senders};
 use alloy_consensus::Header;
 use alloy_consensus::Transaction as _;
-use alloy_eips::eip4895::Withdrawals;
+use alloy_eips::{Decodable2718, Encodable2718, eip4895::Withdrawals};
 use alloy_genesis::ChainConfig;
 use alloy_primitives::{Address, B256};
 use braid_runtime::{Block, Transaction};
@@ -30,7 +30,9 @@ pub(super) fn transactions(objects: &[Box<RawValue>]) -> Result<JsonTransactions
     let mut transactions = Vec::with_capacity(objects.len());
     let mut stated_senders = Vec::with_capacity(objects.len());
     for (index, object) in objects.iter().enumerate() {
-        let transaction: Transaction = serde_json::from_str(object.get())?;
+        // What comes from JSON believes the hash it states; what comes from its encoding has its own.
+        let believing: Transaction = serde_json::from_str(object.get())?;
+        let transaction = Transaction::decode_2718_exact(&believing.encoded_2718())?;
         let said: Said = serde_json::from_str(object.get())?;
         let computed = *transaction.tx_hash();
         if let Some(stated) = said.hash.filter(|stated| *stated != computed) {
