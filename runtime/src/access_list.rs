@@ -103,10 +103,10 @@ impl AccountHistory {
         let is_destroyed = account.is_selfdestructed();
         for (key, slot) in &account.storage {
             let follows_destruction = !self.destroyed.is_empty();
-            let history = self.slots.entry(*key).or_insert_with(|| SlotHistory {
-                values: History::new(slot.original_value),
-                follows_destruction,
-            });
+            let history = self
+                .slots
+                .entry(*key)
+                .or_insert_with(|| SlotHistory { values: History::new(slot.original_value), follows_destruction });
             history.values.set(index, if is_destroyed { U256::ZERO } else { slot.present_value });
         }
         if is_destroyed {
@@ -191,5 +191,108 @@ impl AccessListBuilder {
         }
         list.sort_unstable_by_key(|account| account.address);
         Ok(list)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use revm::{
+        database::{CacheDB, EmptyDB},
+        state::{AccountInfo, EvmStorageSlot, TransactionId},
+    };
+
+    const ADDRESS: Address = Address::repeat_byte(1);
+
+    fn parent() -> CacheDB<EmptyDB> {
+        let mut parent = CacheDB::new(EmptyDB::new());
+        parent.insert_account_info(ADDRESS, AccountInfo { nonce: 1, ..AccountInfo::from_balance(U256::from(5)) });
+        parent.insert_account_storage(ADDRESS, U256::from(1), U256::from(9)).unwrap();
+        parent
+    }
+
+    fn account(balance: u64) -> Account {
+        let mut account = Account::from(AccountInfo { nonce: 1, ..AccountInfo::from_balance(U256::from(balance)) });
+        account.mark_touch();
+        account
+    }
+
+    fn with_slot(mut account: Account, slot: u64, original: u64, present: u64) -> Account {
+        let value = EvmStorageSlot::new_changed(U256::from(original), U256::from(present), TransactionId::ZERO);
+        account.storage.insert(U256::from(slot), value);
+        account
+    }
+
+    fn created() -> Account {
+        let mut account = Account::new_not_existing(TransactionId::ZERO);
+        account.info.nonce = 1;
+        account.mark_created();
+        account.mark_touch();
+        account
+    }
+
+    fn build(steps: &[(u64, Account)]) -> AccountChanges {
+        let mut builder = AccessListBuilder::default();
+        for (index, account) in steps {
+            builder.record(*index, ADDRESS, account);
+        }
+        let mut list = builder.finish(&parent()).unwrap();
+        assert_eq!(list.len(), 1);
+        list.remove(0)
+    }
+
+    fn changes(account: &AccountChanges, slot: u64) -> Vec<(u64, u64)> {
+        let slot = account.storage_changes.iter().find(|changes| changes.slot == U256::from(slot));
+        let changes = slot.map(|slot| slot.changes.as_slice()).unwrap_or_default();
+        changes.iter().map(|change| (change.block_access_index.get(), change.new_value.to())).collect()
+    }
+
+    #[test]
+    fn accounts_and_slots_that_were_only_loaded_are_listed() {
+        let list = build(&[(1, with_slot(account(5), 1, 9, 9))]);
+        assert_eq!(list.storage_reads, [U256::from(1)]);
+        assert!(list.storage_changes.is_empty() && list.balance_changes.is_empty() && list.nonce_changes.is_empty());
+    }
+
+    #[test]
+    fn within_one_index_only_the_last_value_counts() {
+        let mut paid = account(5);
+        paid.info.balance = U256::from(7);
+        let mut repaid = account(7);
+        repaid.info.balance = U256::from(5);
+        let list = build(&[
+            (3, with_slot(paid, 1, 9, 4)),
+            (3, with_slot(repaid, 1, 4, 9)),
+            (4, with_slot(account(5), 2, 0, 1)),
+            (4, with_slot(account(5), 2, 1, 2)),
+        ]);
+        assert!(list.balance_changes.is_empty(), "{:?}", list.balance_changes);
+        assert_eq!(list.storage_reads, [U256::from(1)]);
+        assert_eq!(changes(&list, 2), [(4, 2)]);
+    }
+
+    #[test]
+    fn destruction_zeroes_what_was_written_before_and_what_is_read_after() {
+        let mut destroyed = account(5);
+        destroyed.mark_selfdestruct();
+        let list = build(&[
+            (1, with_slot(account(5), 2, 0, 6)),
+            (2, destroyed),
+            (4, with_slot(with_slot(created(), 1, 0, 0), 2, 0, 6)),
+        ]);
+        assert_eq!(changes(&list, 1), [(2, 0)], "slot 1 held 9 in the parent state and is first read at index 4");
+        assert_eq!(changes(&list, 2), [(1, 6), (2, 0), (4, 6)]);
+        let nonces = list.nonce_changes.iter().map(|change| (change.block_access_index.get(), change.new_nonce));
+        assert_eq!(nonces.collect::<Vec<_>>(), [(2, 0), (4, 1)]);
+        assert_eq!(list.balance_changes.len(), 1);
+    }
+
+    #[test]
+    fn an_account_created_and_destroyed_in_one_transaction_changes_nothing() {
+        let mut destroyed = with_slot(created(), 7, 0, 3);
+        destroyed.mark_selfdestruct();
+        let list = build(&[(1, destroyed)]);
+        assert_eq!(list.storage_reads, [U256::from(7)]);
+        assert!(list.nonce_changes.is_empty() && list.code_changes.is_empty() && list.storage_changes.is_empty());
     }
 }

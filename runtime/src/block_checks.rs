@@ -60,11 +60,7 @@ mod tests {
     #[test]
     fn fields_of_the_fork() {
         let london = Header { base_fee_per_gas: Some(7), ..Default::default() };
-        let cancun = Header {
-            excess_blob_gas: Some(0),
-            parent_beacon_block_root: Some(B256::ZERO),
-            ..london.clone()
-        };
+        let cancun = Header { excess_blob_gas: Some(0), parent_beacon_block_root: Some(B256::ZERO), ..london.clone() };
         let with_withdrawals = || BlockBody { withdrawals: Some(Withdrawals::default()), ..Default::default() };
         assert!(check("London", london.clone(), BlockBody::default()).is_ok());
         assert!(check("Shanghai", london.clone(), with_withdrawals()).is_ok());
@@ -81,7 +77,10 @@ mod tests {
             ),
         ] {
             let result = check(fork, header, body);
-            assert!(matches!(result, Err(InvalidBlock::MissingField(name)) if name == missing), "{missing}: {result:?}");
+            assert!(
+                matches!(result, Err(InvalidBlock::MissingField(name)) if name == missing),
+                "{missing}: {result:?}"
+            );
         }
         let early = check("Paris", london, with_withdrawals());
         assert!(matches!(early, Err(InvalidBlock::UnexpectedField("withdrawals"))), "{early:?}");

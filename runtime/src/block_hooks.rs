@@ -42,8 +42,7 @@ pub fn pre_execution<DB: Database + DatabaseCommit>(
     check_block(block, &rules)?;
     let mut evm = system_evm(db, env);
     if rules.is_dao_block(block.header().number) {
-        apply_dao_fork(evm.db_mut(), &rules, block.header().number)
-            .map_err(|error| read_failure(&mut evm, error))?;
+        apply_dao_fork(evm.db_mut(), &rules, block.header().number).map_err(|error| read_failure(&mut evm, error))?;
     }
     let result = SystemCaller::new(rules).apply_pre_execution_changes(block.header(), &mut evm);
     sort_failure(&mut evm, result)

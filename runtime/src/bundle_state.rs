@@ -244,8 +244,7 @@ mod tests {
         use Action::{Create, Destroy, SetBalance, Touch, WriteSlot};
         let status = |index: u8, actions: &[Action]| {
             let parent = parent();
-            let mut state =
-                State::builder().with_database(WrapDatabaseRef(&parent)).with_bundle_update().build();
+            let mut state = State::builder().with_database(WrapDatabaseRef(&parent)).with_bundle_update().build();
             for action in actions {
                 act(&mut state, address(index), *action);
             }

@@ -5,6 +5,7 @@ pub mod access_list;
 pub mod block;
 pub mod block_checks;
 pub mod block_hooks;
+pub mod bounds;
 pub mod bundle_state;
 pub mod chain_spec;
 pub mod diff;
@@ -15,6 +16,8 @@ pub mod oracle;
 pub mod outcome;
 pub mod predict;
 mod state;
+#[cfg(test)]
+mod test_blocks;
 mod watched;
 
 pub use access::AccessKey;

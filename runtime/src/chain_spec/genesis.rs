@@ -90,7 +90,10 @@ fn ordered(
 ) -> Result<impl Iterator<Item = (EthereumHardfork, u64)> + '_, ChainSpecError> {
     let active = || {
         let is_side_fork = |fork| fork == EthereumHardfork::Dao || EthereumHardfork::bpo_variants().contains(&fork);
-        schedule.iter().filter(move |(fork, _)| !is_side_fork(*fork)).filter_map(|(fork, start)| Some((*fork, (*start)?)))
+        schedule
+            .iter()
+            .filter(move |(fork, _)| !is_side_fork(*fork))
+            .filter_map(|(fork, start)| Some((*fork, (*start)?)))
     };
     for ((earlier, first), (later, second)) in active().zip(active().skip(1)) {
         if second < first {
@@ -213,7 +216,8 @@ mod tests {
         assert_eq!(with.ethereum_fork_activation(EthereumHardfork::Dao), ForkCondition::Block(9));
         let without = spec(r#"{"chainId": 1, "homesteadBlock": 0, "daoForkBlock": 9}"#).unwrap();
         assert_eq!(without.ethereum_fork_activation(EthereumHardfork::Dao), ForkCondition::Never);
-        let spec = spec(r#"{"chainId": 1, "homesteadBlock": 0, "byzantiumBlock": 0, "constantinopleBlock": 3}"#).unwrap();
+        let spec =
+            spec(r#"{"chainId": 1, "homesteadBlock": 0, "byzantiumBlock": 0, "constantinopleBlock": 3}"#).unwrap();
         let header = Header { number: 3, difficulty: U256::from(1), ..Default::default() };
         assert_eq!(spec.spec_id(&header), SpecId::PETERSBURG);
         assert_eq!(spec.terminal_total_difficulty(), None);
@@ -224,10 +228,7 @@ mod tests {
         assert!(matches!(ChainSpec::from_genesis_json("{"), Err(ChainSpecError::Json(_))));
         assert_eq!(
             spec(r#"{"chainId": 1, "byzantiumBlock": 9, "istanbulBlock": 3}"#),
-            Err(ChainSpecError::ForkOrder {
-                earlier: EthereumHardfork::Byzantium,
-                later: EthereumHardfork::Istanbul
-            })
+            Err(ChainSpecError::ForkOrder { earlier: EthereumHardfork::Byzantium, later: EthereumHardfork::Istanbul })
         );
         assert_eq!(
             spec(r#"{"chainId": 1, "constantinopleBlock": 3, "petersburgBlock": 4}"#),

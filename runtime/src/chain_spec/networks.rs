@@ -136,10 +136,7 @@ mod tests {
         let before = spec.evm_env(&Header { difficulty: U256::from(9), ..header(15_537_393, 1_663_224_162) });
         assert_eq!((before.block_env.difficulty, before.block_env.prevrandao), (U256::from(9), None));
         let after = spec.evm_env(&header(15_537_394, 1_663_224_179));
-        assert_eq!(
-            (after.block_env.difficulty, after.block_env.prevrandao),
-            (U256::ZERO, Some(B256::repeat_byte(7)))
-        );
+        assert_eq!((after.block_env.difficulty, after.block_env.prevrandao), (U256::ZERO, Some(B256::repeat_byte(7))));
     }
 
     #[test]

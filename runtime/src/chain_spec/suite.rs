@@ -17,7 +17,8 @@ impl ChainSpec {
     /// Schedule of a fork of the conformance suites, with chain id 1.
     ///
     /// Either one fork that is active from genesis on, or a transition `XToYAt5` (block), `XToYAtTime15k` (timestamp, `k`
-    /// for thousands) or `XToYAtDiffC0000` (total difficulty, hexadecimal).
+    /// for thousands) or `XToYAtDiffC0000` (total difficulty, hexadecimal). `BPO3` to `BPO5` have no blob parameters of their
+    /// own on any network; state them with [`ChainSpec::with_blob_params`].
     pub fn from_suite_fork(name: &str) -> Result<Self, ChainSpecError> {
         let unknown = || ChainSpecError::UnknownFork(name.to_owned());
         let Some((first, rest)) = name.split_once("To") else {
@@ -94,6 +95,9 @@ fn fork(name: &str) -> Result<EthereumHardfork, ChainSpecError> {
         "Osaka" => EthereumHardfork::Osaka,
         "BPO1" => EthereumHardfork::Bpo1,
         "BPO2" => EthereumHardfork::Bpo2,
+        "BPO3" => EthereumHardfork::Bpo3,
+        "BPO4" => EthereumHardfork::Bpo4,
+        "BPO5" => EthereumHardfork::Bpo5,
         "Amsterdam" => EthereumHardfork::Amsterdam,
         _ => return Err(ChainSpecError::UnknownFork(name.to_owned())),
     })

@@ -12,11 +12,14 @@ mod receipts;
 mod recorder;
 mod trace;
 
+#[cfg(test)]
+mod tests;
+
 pub use trace::{BalanceChange, BlockTrace, TransactionTrace, trace};
 
 use crate::{
-    BlockError, BlockOutcome, ChainSpec, Outputs, RecoveredBlock, ScheduleReport, StateDiff,
-    block_checks::check_block, block_hooks::apply_dao_fork, chain_spec::BlockRules,
+    BlockError, BlockOutcome, ChainSpec, Outputs, RecoveredBlock, ScheduleReport, StateDiff, block_checks::check_block,
+    block_hooks::apply_dao_fork, chain_spec::BlockRules,
 };
 use alloy_evm::{
     EthEvm, Evm,
@@ -26,9 +29,7 @@ use alloy_evm::{
 };
 use receipts::Receipts;
 use recorder::Recorder;
-use revm::{
-    DatabaseRef, Inspector, database::states::bundle_state::BundleRetention, inspector::NoOpInspector,
-};
+use revm::{DatabaseRef, Inspector, database::states::bundle_state::BundleRetention, inspector::NoOpInspector};
 use std::borrow::Cow;
 
 /// Executes a block on its parent state, one transaction after the other.

@@ -28,7 +28,14 @@ pub(crate) struct MemoryState {
 }
 
 impl MemoryState {
-    pub(crate) fn insert(&mut self, address: Address, balance: U256, nonce: u64, code: Bytes, storage: BTreeMap<U256, U256>) {
+    pub(crate) fn insert(
+        &mut self,
+        address: Address,
+        balance: U256,
+        nonce: u64,
+        code: Bytes,
+        storage: BTreeMap<U256, U256>,
+    ) {
         let code_hash = if code.is_empty() { KECCAK256_EMPTY } else { keccak256(&code) };
         if !code.is_empty() {
             self.codes.insert(code_hash, Bytecode::new_raw(code));
@@ -89,10 +96,8 @@ impl DatabaseRef for MemoryState {
             balance: account.balance,
             nonce: account.nonce,
             code_hash: account.code_hash,
+            code: None,
             ..Default::default()
-        }).map(|mut info| {
-            info.code = None;
-            info
         }))
     }
 

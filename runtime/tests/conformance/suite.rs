@@ -127,8 +127,8 @@ impl Case {
         let mut tally = Tally::default();
         for (index, json) in self.blocks.iter().enumerate() {
             // The oldest archives do not say what is expected; their invalid blocks have nothing but bytes.
-            let is_valid = json.block_header.is_some()
-                && !json.other.keys().any(|key| key.starts_with("expectException"));
+            let is_valid =
+                json.block_header.is_some() && !json.other.keys().any(|key| key.starts_with("expectException"));
             match import(&json.rlp, &spec, &mut states, check) {
                 Ok(lists) if is_valid => {
                     tally.valid += 1;
@@ -190,7 +190,7 @@ fn import(
 /// The Amsterdam archives are older than EIP-8282: there the queues of builders are not called, so they are not listed.
 fn without_builder_requests(mut outcome: BlockOutcome) -> BlockOutcome {
     let queues = [BUILDER_DEPOSIT_REQUEST_PREDEPLOY_ADDRESS, BUILDER_EXIT_REQUEST_PREDEPLOY_ADDRESS];
-    for list in &mut outcome.access_list {
+    if let Some(list) = &mut outcome.access_list {
         list.retain(|account| !queues.contains(&account.address) || !account.is_empty());
     }
     outcome
@@ -216,9 +216,10 @@ pub(crate) fn check_outcome(parent: &MemoryState, state: &MemoryState, outcome: 
         assert_eq!(balance, after.balance, "balance of {address}");
         let nonce = account.nonce_changes.last().map_or(before.nonce, |change| change.new_nonce);
         assert_eq!(nonce, after.nonce, "nonce of {address}");
-        let code = account.code_changes.last().map_or(before.code_hash, |change| {
-            alloy_primitives::keccak256(change.new_code())
-        });
+        let code = account
+            .code_changes
+            .last()
+            .map_or(before.code_hash, |change| alloy_primitives::keccak256(change.new_code()));
         assert_eq!(code, after.code_hash, "code of {address}");
         let value = |storage: &BTreeMap<U256, U256>, slot| storage.get(&slot).copied().unwrap_or_default();
         for slot in &account.storage_changes {
