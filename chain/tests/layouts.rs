@@ -203,6 +203,15 @@ fn companions_that_are_missing_or_broken_are_named() {
 }
 
 #[test]
+fn blocks_may_be_read_on_another_thread() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &files());
+    let bundles = open(folder.path()).unwrap();
+    let count = std::thread::spawn(move || bundles.filter_map(Result::ok).count()).join().unwrap();
+    assert_eq!(count, 2);
+}
+
+#[test]
 fn nothing_to_open_is_an_error_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let error = open(folder.path()).unwrap_err().to_string();

@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn lists_must_be_as_long_as_the_transactions() {
-        let error = refused(|bundle| drop(bundle.senders.as_mut().and_then(Vec::pop)));
+        let error = refused(|bundle| bundle.senders = Some(vec![samples::OWNER]));
         assert!(matches!(error, Inconsistency::SenderCount { senders: 1, transactions: 2 }), "{error}");
         let error = refused(|bundle| drop(bundle.receipts.as_mut().and_then(Vec::pop)));
         assert!(matches!(error, Inconsistency::ReceiptCount { receipts: 1, transactions: 2 }), "{error}");

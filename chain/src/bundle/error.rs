@@ -158,7 +158,7 @@ pub enum SnapshotError {
         /// Address asked for.
         address: Address,
         /// Where the proof ends.
-        source: WitnessError,
+        source: Box<WitnessError>,
     },
     /// The witness proves neither that the slot has a value nor that it has none.
     #[error("missing slot {slot} of account {address} in witness: {source}")]
@@ -168,7 +168,7 @@ pub enum SnapshotError {
         /// Slot asked for.
         slot: B256,
         /// Where the proof ends.
-        source: WitnessError,
+        source: Box<WitnessError>,
     },
     /// No code with this hash came with the block.
     #[error("missing code {0}")]
@@ -178,7 +178,7 @@ pub enum SnapshotError {
     MissingBlockHash(u64),
     /// The state root after the block cannot be computed.
     #[error("the state root cannot be computed: {0}")]
-    StateRoot(WitnessError),
+    StateRoot(Box<WitnessError>),
 }
 
 impl DBErrorMarker for SnapshotError {}

@@ -123,7 +123,11 @@ impl Snapshot {
                     slot: slot.slot,
                     present: slot.present,
                 });
-                witness.state.root_after(accounts, slots).map(Some).map_err(SnapshotError::StateRoot)
+                witness
+                    .state
+                    .root_after(accounts, slots)
+                    .map(Some)
+                    .map_err(|error| SnapshotError::StateRoot(Box::new(error)))
             }
         }
     }
@@ -239,7 +243,7 @@ impl Snapshot {
             return Ok(account.clone());
         }
         let proved = witness.state.account(address);
-        let proved = proved.map_err(|source| SnapshotError::MissingAccount { address, source })?;
+        let proved = proved.map_err(|source| SnapshotError::MissingAccount { address, source: Box::new(source) })?;
         assert!(proved.is_none(), "account {address} is in the witness, yet not among its leaves");
         Ok(absent())
     }
@@ -253,7 +257,7 @@ impl Snapshot {
         witness.state.slot(address, storage_root, slot).map_err(|source| SnapshotError::MissingSlot {
             address,
             slot: slot.into(),
-            source,
+            source: Box::new(source),
         })
     }
 }

@@ -14,7 +14,7 @@ use std::{
     fmt,
     io::{self, Read},
     path::{Component, Path, PathBuf},
-    rc::Rc,
+    sync::Arc,
 };
 
 /// Window that archives may have been compressed with (log 2 of bytes).
@@ -28,7 +28,7 @@ pub(super) struct Archive {
     /// Path of the archive, for names and errors.
     path: String,
     /// `None` after the end.
-    stream: Option<Box<dyn Read>>,
+    stream: Option<Box<dyn Read + Send>>,
     folders: BTreeMap<PathBuf, Folder>,
     shared: BTreeMap<PathBuf, SharedFiles>,
     ready: VecDeque<Result<NamedBundle, LayoutError>>,
@@ -46,7 +46,7 @@ struct Folder {
 struct SharedFiles {
     codes: Option<Vec<u8>>,
     block_hashes: Option<Vec<u8>>,
-    decoded: Option<Rc<Shared>>,
+    decoded: Option<Arc<Shared>>,
 }
 
 impl fmt::Debug for Archive {
@@ -56,7 +56,7 @@ impl fmt::Debug for Archive {
 }
 
 impl Archive {
-    pub(super) fn new(path: String, file: impl Read + 'static) -> io::Result<Self> {
+    pub(super) fn new(path: String, file: impl Read + Send + 'static) -> io::Result<Self> {
         let mut stream = zstd::stream::read::Decoder::new(file)?;
         stream.window_log_max(WINDOW_LOG)?;
         Ok(Self {
@@ -152,14 +152,14 @@ impl Archive {
         });
     }
 
-    fn shared_of(&mut self, folder: &Path) -> Result<Rc<Shared>, LayoutErrorKind> {
+    fn shared_of(&mut self, folder: &Path) -> Result<Arc<Shared>, LayoutErrorKind> {
         let Some(files) = shared_above(folder).and_then(|above| self.shared.get_mut(above)) else {
             return Err(LayoutErrorKind::MissingFile(block_folder::CODES));
         };
         if let Some(shared) = &files.decoded {
             return Ok(shared.clone());
         }
-        let shared = Rc::new(Shared::decode(files.codes.as_deref(), files.block_hashes.as_deref())?);
+        let shared = Arc::new(Shared::decode(files.codes.as_deref(), files.block_hashes.as_deref())?);
         files.decoded = Some(shared.clone());
         Ok(shared)
     }
@@ -209,7 +209,6 @@ fn next_file(stream: &mut dyn Read) -> io::Result<Option<File>> {
         if read != size {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "archive ends inside a file"));
         }
-        drop(entries);
         let padding = size.next_multiple_of(TAR_BLOCK) - size;
         io::copy(&mut stream.take(padding), &mut io::sink())?;
         if is_file {

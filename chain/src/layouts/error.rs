@@ -12,12 +12,12 @@ pub struct LayoutError {
     pub path: String,
     /// The reason.
     #[source]
-    pub kind: LayoutErrorKind,
+    pub kind: Box<LayoutErrorKind>,
 }
 
 impl LayoutError {
     pub(super) fn new(path: impl Into<String>, kind: impl Into<LayoutErrorKind>) -> Self {
-        Self { path: path.into(), kind: kind.into() }
+        Self { path: path.into(), kind: Box::new(kind.into()) }
     }
 }
 

@@ -16,7 +16,7 @@ use std::{
     fs, io,
     io::Read,
     path::{Path, PathBuf},
-    rc::Rc,
+    sync::Arc,
 };
 
 /// A bundle and where it came from.
@@ -58,7 +58,7 @@ pub struct NamedBundles {
     sources: VecDeque<Source>,
     archive: Option<Archive>,
     /// What block folders share, by the folder it lies in. `None` when it could not be read: the first block said so.
-    shared: BTreeMap<PathBuf, Option<Rc<Shared>>>,
+    shared: BTreeMap<PathBuf, Option<Arc<Shared>>>,
 }
 
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl NamedBundles {
         }
     }
 
-    fn shared_of(&mut self, folder: &Path) -> Result<Rc<Shared>, LayoutErrorKind> {
+    fn shared_of(&mut self, folder: &Path) -> Result<Arc<Shared>, LayoutErrorKind> {
         // The parent of a relative path such as `.` is only known of its full form.
         let folder = folder.canonicalize()?;
         let above = folder
@@ -130,7 +130,7 @@ impl NamedBundles {
                 reason: "could not be read, see above".to_owned(),
             });
         }
-        let result = read_shared(above).map(Rc::new);
+        let result = read_shared(above).map(Arc::new);
         self.shared.insert(above.to_path_buf(), result.as_ref().ok().cloned());
         result
     }

@@ -41,29 +41,27 @@ pub(super) fn get(nodes: &Nodes, trie: Trie, root: B256, key: B256) -> Result<Op
     }
 }
 
+/// What is done with the hashed key and the value of a leaf.
+pub(super) type Visit<'a> = dyn FnMut(B256, &[u8]) -> Result<(), WitnessError> + 'a;
+
 /// Calls `visit` with the hashed key and value of every leaf whose whole path is known, in the order of the keys.
 ///
 /// Keys of an honest trie are hashes, so no node occurs in it twice. The walk stops with an error once it has met more
 /// nodes than there are: sixty nodes that refer to one another sixteen times each would keep it busy for ever.
-pub(super) fn visit_leaves(
-    nodes: &Nodes,
-    trie: Trie,
-    root: B256,
-    visit: &mut dyn FnMut(B256, &[u8]) -> Result<(), WitnessError>,
-) -> Result<(), WitnessError> {
+pub(super) fn visit_leaves(nodes: &Nodes, trie: Trie, root: B256, visit: &mut Visit<'_>) -> Result<(), WitnessError> {
     let mut walk = LeafWalk { nodes, trie, unmet: nodes.len(), visit };
     walk.below(Nibbles::new(), &Nodes::root(root))
 }
 
-struct LeafWalk<'a> {
+struct LeafWalk<'a, 'v> {
     nodes: &'a Nodes,
     trie: Trie,
     /// How many nodes may still be met by their hash.
     unmet: usize,
-    visit: &'a mut dyn FnMut(B256, &[u8]) -> Result<(), WitnessError>,
+    visit: &'a mut Visit<'v>,
 }
 
-impl LeafWalk<'_> {
+impl LeafWalk<'_, '_> {
     fn below(&mut self, path: Nibbles, reference: &RlpNode) -> Result<(), WitnessError> {
         let node = match self.nodes.decode(self.trie, path, reference) {
             Ok(node) => node,
