@@ -181,7 +181,8 @@ mod tests {
 
     #[test]
     fn a_changed_balance_changes_the_hash() {
-        let diff = |present| StateDiff { accounts: vec![account(Some(1), Some(present), false)], ..StateDiff::default() };
+        let diff =
+            |present| StateDiff { accounts: vec![account(Some(1), Some(present), false)], ..StateDiff::default() };
         assert_ne!(hash_diff(diff(2)), hash_diff(diff(3)));
         assert_eq!(hash_diff(diff(1)), hash_diff(StateDiff::default()));
     }

@@ -8,7 +8,7 @@ use crate::{
 use alloy_eip7928::BlockAccessList;
 use braid_runtime::{
     AccessHints, BlockOutcome, ChainSpec, Engine, EngineConfig, Outputs, RecoveredBlock, ScheduleReport,
-    oracle::execute_serial,
+    oracle::{self, BlockTrace, execute_serial},
     predict::{Predictor, PredictorConfig},
 };
 use serde::Serialize;
@@ -128,11 +128,25 @@ impl Side for EngineSide {
 
 /// Learns from blocks, in order, and gives the saved predictor.
 pub fn learn<'a>(cases: impl IntoIterator<Item = &'a Case>, threads: usize) -> Result<Vec<u8>, SideError> {
-    let mut engine = new_engine(threads).map_err(|message| SideError::Transaction { index: 0, source: message.into() })?;
+    let mut engine =
+        new_engine(threads).map_err(|message| SideError::Transaction { index: 0, source: message.into() })?;
     for case in cases {
         run(&mut engine, case, &spec_of(&case.chain), AccessHints::Predicted, Outputs::default())?;
     }
     Ok(engine.predictor().save())
+}
+
+/// What the transactions of the block depend on, and how long each takes serially: the least of three runs, so that a moment in
+/// which the machine was busy does not count.
+pub fn trace(case: &Case) -> Result<BlockTrace, SideError> {
+    let run = || oracle::trace(&*case.snapshot, &case.block, &spec_of(&case.chain));
+    let mut trace = run()?;
+    for _ in 0..2 {
+        for (least, again) in trace.transactions.iter_mut().zip(run()?.transactions) {
+            least.nanos = least.nanos.min(again.nanos);
+        }
+    }
+    Ok(trace)
 }
 
 /// The exact access list of a block, from the serial oracle.

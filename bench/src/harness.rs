@@ -8,12 +8,16 @@
 use crate::{
     baseline::{Bundle, Map},
     digest::{Digest, first_difference},
-    engine::{EngineSide, Knowledge, Preparation, exact_list, learn},
+    engine::{EngineSide, Knowledge, Preparation, exact_list, learn, trace},
     memory,
     side::{Side, SideError},
     workload::{self, Case, Profile, Size, Workload, WorkloadError},
 };
 use alloy_consensus::Transaction as _;
+use braid_runtime::{
+    bounds::{Bounds, Cost},
+    oracle::BlockTrace,
+};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -128,6 +132,30 @@ pub struct Comparison {
     pub blocks: Vec<BlockFigures>,
 }
 
+/// How much quicker than serial execution a block can be at most; see [`braid_runtime::bounds`].
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Limits {
+    /// Conflict bound.
+    pub b0: f64,
+    /// List schedule with perfect prediction.
+    pub b1: f64,
+    /// Value oracle.
+    pub b2: f64,
+}
+
+impl Limits {
+    /// Limits of all blocks executed one after the other.
+    fn of(traces: &[BlockTrace], threads: usize) -> Self {
+        let bounds: Vec<_> = traces.iter().map(|trace| trace.bounds(Cost::Time, threads)).collect();
+        let serial: f64 = bounds.iter().map(|bounds| bounds.serial as f64).sum();
+        let over = |speed_up: fn(&Bounds) -> f64| {
+            let time: f64 = bounds.iter().map(|bounds| bounds.serial as f64 / speed_up(bounds)).sum();
+            if time > 0.0 { serial / time } else { 1.0 }
+        };
+        Self { b0: over(|bounds| bounds.b0), b1: over(|bounds| bounds.b1), b2: over(|bounds| bounds.b2) }
+    }
+}
+
 /// The engine against the best serial baseline.
 #[derive(Clone, Debug, Serialize)]
 pub struct EngineFigures {
@@ -137,6 +165,8 @@ pub struct EngineFigures {
     pub knowledge: Knowledge,
     /// A is the best serial baseline, B the engine.
     pub comparison: Comparison,
+    /// Bounds at this number of threads.
+    pub limits: Limits,
     /// Most heap bytes alive at once in a first run, beyond the blocks themselves.
     pub peak_bytes: u64,
     /// Transactions executed again, all blocks together.
@@ -250,7 +280,9 @@ pub fn compare(
             b_cpu += second.1;
         }
     }
-    let sums = |times: &[Vec<f64>]| -> Vec<f64> { (0..pairs).map(|pair| times.iter().map(|block| block[pair]).sum()).collect() };
+    let sums = |times: &[Vec<f64>]| -> Vec<f64> {
+        (0..pairs).map(|pair| times.iter().map(|block| block[pair]).sum()).collect()
+    };
     let ratios = |a: &[f64], b: &[f64]| Spread::of(a.iter().zip(b).map(|(a, b)| a / b).collect());
     let (a_sums, b_sums) = (sums(&a_ms), sums(&b_ms));
     let blocks = cases
@@ -346,11 +378,7 @@ fn preparations(
 }
 
 /// Measures one profile, telling `progress` what it is at.
-pub fn measure(
-    profile: &Profile,
-    plan: &Plan,
-    progress: &mut dyn FnMut(&str),
-) -> Result<ProfileFigures, MeasureError> {
+pub fn measure(profile: &Profile, plan: &Plan, progress: &mut dyn FnMut(&str)) -> Result<ProfileFigures, MeasureError> {
     progress("building the blocks");
     let workload = workload::build(profile.name, plan.size, plan.seed)?;
     let cases = &workload.cases;
@@ -361,6 +389,15 @@ pub fn measure(
     let (mut bundle, mut map) = (Bundle, Map::default());
     let baselines = compare(&mut bundle, &mut map, cases, &expected, plan.pairs)?;
     let map_is_best = baselines.ratio.median >= 1.0;
+    let mut traces = Vec::new();
+    if !plan.knowledge.is_empty() {
+        progress("tracing a serial run");
+        for case in cases {
+            let side = || "the tracing oracle".to_owned();
+            let failed = |source| MeasureError::Side { side: side(), block: case.name.clone(), source };
+            traces.push(trace(case).map_err(failed)?);
+        }
+    }
     let mut engine = Vec::new();
     for knowledge in &plan.knowledge {
         progress(&format!("preparing the engine, {knowledge}"));
@@ -372,20 +409,20 @@ pub fn measure(
             let mut side = new()?;
             let best: &mut dyn Side = if map_is_best { &mut map } else { &mut bundle };
             let comparison = compare(best, &mut side, cases, &expected, plan.pairs)?;
-            let count = |of: fn(&braid_runtime::ScheduleReport) -> u32| side.reports.iter().map(of).map(u64::from).sum();
+            let count =
+                |of: fn(&braid_runtime::ScheduleReport) -> u32| side.reports.iter().map(of).map(u64::from).sum();
             engine.push(EngineFigures {
                 threads: *threads,
                 knowledge: *knowledge,
                 comparison,
+                limits: Limits::of(&traces, *threads),
                 peak_bytes,
                 re_executions: count(|report| report.re_executions),
                 native: count(|report| report.native),
                 ahead: count(|report| report.ahead),
                 ordered: count(|report| report.ordered),
                 unknown: count(|report| report.unknown),
-                fallbacks: count(|report| {
-                    u32::from(matches!(report.path, braid_runtime::engine::Path::Fallback(_)))
-                }),
+                fallbacks: count(|report| u32::from(matches!(report.path, braid_runtime::engine::Path::Fallback(_)))),
             });
         }
     }

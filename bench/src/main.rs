@@ -4,7 +4,7 @@ use braid_bench::{
     engine::Knowledge,
     harness::{self, Plan, ProfileFigures},
     machine::Machine,
-    memory::CountingAllocator,
+    memory::{self, CountingAllocator},
     report,
     workload::{PROFILES, Profile, Size},
 };
@@ -163,6 +163,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
 }
 
 fn main() -> ExitCode {
+    memory::keep_memory();
     let arguments = Arguments::parse();
     if arguments.list {
         list();

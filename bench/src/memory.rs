@@ -52,6 +52,16 @@ unsafe impl GlobalAlloc for CountingAllocator {
     }
 }
 
+/// Number of mimalloc's option that delays giving memory back to the system (`mi_option_purge_delay`), in milliseconds.
+const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+
+/// Tells mimalloc to keep the memory it has: runs are repeated, and page faults of memory given back in between would be measured
+/// instead of the sides. Call it first of all.
+pub fn keep_memory() {
+    // SAFETY: setting an option has no precondition; an unknown number would be ignored.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) }
+}
+
 /// Runs `work` and tells by how many bytes the live heap grew at its highest; 0 when the allocator is not installed.
 pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, u64) {
     LIVE.store(0, Ordering::Relaxed);

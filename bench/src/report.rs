@@ -7,12 +7,25 @@ use crate::{
 use comfy_table::{CellAlignment, Table, presets};
 use std::fmt::Write;
 
-const HEADINGS: [&str; 14] = [
-    "profile", "engine", "Mgas", "txs", "serial a ms", "serial b ms", "parallel ms", "speed-up", "quartiles", "CPU",
-    "again", "Ggas/s", "ktx/s", "memory",
+const HEADINGS: [&str; 15] = [
+    "profile",
+    "engine",
+    "Mgas",
+    "txs",
+    "serial a ms",
+    "serial b ms",
+    "parallel ms",
+    "speed-up",
+    "quartiles",
+    "B0 / B1 / B2",
+    "CPU",
+    "again",
+    "Ggas/s",
+    "ktx/s",
+    "memory",
 ];
 
-fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 14] {
+fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 15] {
     let ms = |value: f64| format!("{value:.2}");
     let none = || "–".to_owned();
     let (gas, transactions) = (profile.gas as f64, profile.transactions as f64);
@@ -32,6 +45,7 @@ fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 14]
                 ms(milliseconds),
                 format!("{:.2}×", comparison.ratio.median),
                 format!("{:.2}–{:.2}", comparison.ratio.low, comparison.ratio.high),
+                format!("{:.2} / {:.2} / {:.2}", engine.limits.b0, engine.limits.b1, engine.limits.b2),
                 format!("{:.2}×", comparison.b_cpu / comparison.a_cpu),
                 engine.re_executions.to_string(),
                 format!("{:.2}", gas / milliseconds / 1e6),
@@ -47,6 +61,7 @@ fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 14]
                 none(),
                 none(),
                 none(),
+                none(),
                 format!("{:.2}", gas / milliseconds / 1e6),
                 format!("{:.1}", transactions / milliseconds),
                 none(),
@@ -57,7 +72,7 @@ fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 14]
     std::array::from_fn(|_| cells.next().unwrap_or_default())
 }
 
-fn rows(profiles: &[&ProfileFigures]) -> Vec<[String; 14]> {
+fn rows(profiles: &[&ProfileFigures]) -> Vec<[String; 15]> {
     profiles
         .iter()
         .flat_map(|profile| {
@@ -171,6 +186,8 @@ executed in turns on the same block, the median of all pairs with the quartiles 
 revm's `State` up to `take_bundle`; baseline b is one EVM over flat maps written in place. All sides start with recovered senders and end \
 with receipts and the merged state change; the digests of both are compared on every single run. *engine* is threads × \
 what it knew beforehand: cold (nothing), warm (templates from other blocks, never this one), exact (the block's access list). \
+B0 / B1 / B2 are bounds for that number of threads, from one traced serial run: the conflict bound, a list schedule with perfect prediction, \
+and the value oracle (exact list, every transaction independent). \
 *CPU* is processor time relative to the baseline, *again* counts transactions executed a second time, *memory* is the peak of live heap \
 bytes in a first run relative to the same baseline. Figures are execution only: no state root, no disk, no signatures.
 

@@ -107,12 +107,7 @@ impl DatabaseRef for Snapshot {
     }
 
     fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, Infallible> {
-        Ok(self
-            .accounts
-            .get(&address)
-            .and_then(|account| account.storage.get(&slot))
-            .copied()
-            .unwrap_or_default())
+        Ok(self.accounts.get(&address).and_then(|account| account.storage.get(&slot)).copied().unwrap_or_default())
     }
 
     fn block_hash_ref(&self, number: u64) -> Result<B256, Infallible> {

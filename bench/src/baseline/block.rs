@@ -10,12 +10,8 @@ use alloy_evm::{
 use alloy_hardforks::{EthereumHardfork, EthereumHardforks};
 use braid_runtime::Receipt;
 use revm::{
-    Context, DatabaseCommit, MainBuilder, MainContext,
-    context::TxEnv,
-    context_interface::result::ResultAndState,
-    database_interface::DatabaseCommitExt,
-    handler::EthPrecompiles,
-    inspector::NoOpInspector,
+    Context, DatabaseCommit, MainBuilder, MainContext, context::TxEnv, context_interface::result::ResultAndState,
+    database_interface::DatabaseCommitExt, handler::EthPrecompiles, inspector::NoOpInspector,
 };
 
 type PlainEvm<DB> = EthEvm<DB, NoOpInspector, EthPrecompiles>;

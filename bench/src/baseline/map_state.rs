@@ -94,7 +94,8 @@ impl<'a> MapState<'a> {
         }
         for ((address, slot), value) in &self.slots {
             // A wiped account's storage starts at zero again, whatever it was before.
-            if value.original != value.present || (self.any_wiped && !value.present.is_zero() && self.is_wiped(address)) {
+            if value.original != value.present || (self.any_wiped && !value.present.is_zero() && self.is_wiped(address))
+            {
                 diff.slots.push(SlotDiff {
                     address: *address,
                     slot: *slot,

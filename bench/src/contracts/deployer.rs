@@ -65,7 +65,8 @@ impl Deployer {
     pub fn new() -> Self {
         let mut database = CacheDB::new(EmptyDB::new());
         for (address, code) in system_contracts() {
-            let info = AccountInfo { nonce: 1, code_hash: code.hash_slow(), code: Some(code), ..AccountInfo::default() };
+            let info =
+                AccountInfo { nonce: 1, code_hash: code.hash_slow(), code: Some(code), ..AccountInfo::default() };
             database.insert_account_info(address, info);
         }
         let mut context = Context::mainnet().with_db(database).modify_cfg_chained(|cfg| {
@@ -97,7 +98,14 @@ impl Deployer {
         self.evm.ctx.block.timestamp += U256::from(seconds);
     }
 
-    fn run(&mut self, what: &str, from: Address, to: TxKind, value: U256, input: Bytes) -> Result<Output, ContractError> {
+    fn run(
+        &mut self,
+        what: &str,
+        from: Address,
+        to: TxKind,
+        value: U256,
+        input: Bytes,
+    ) -> Result<Output, ContractError> {
         let transaction = TxEnv {
             caller: from,
             gas_limit: GAS,
@@ -150,8 +158,11 @@ impl Deployer {
         call: C,
     ) -> Result<C::Return, ContractError> {
         let output = self.run(C::SIGNATURE, from, TxKind::Call(to), value, call.abi_encode().into())?;
-        C::abi_decode_returns(output.data())
-            .map_err(|source| ContractError::Decode { address: to, what: C::SIGNATURE, source })
+        C::abi_decode_returns(output.data()).map_err(|source| ContractError::Decode {
+            address: to,
+            what: C::SIGNATURE,
+            source,
+        })
     }
 
     /// What a call would return; the state stays as it is.
@@ -170,7 +181,11 @@ impl Deployer {
             Ok(result) => result.result.output().cloned().unwrap_or_default(),
             Err(_) => Bytes::new(),
         };
-        C::abi_decode_returns(&output).map_err(|source| ContractError::Decode { address: to, what: C::SIGNATURE, source })
+        C::abi_decode_returns(&output).map_err(|source| ContractError::Decode {
+            address: to,
+            what: C::SIGNATURE,
+            source,
+        })
     }
 
     /// Freezes the state.

@@ -5,7 +5,7 @@ use alloy_consensus::{
     EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH, Header, Signed, TxEip1559, TxEip7702, constants::EMPTY_WITHDRAWALS,
 };
 use alloy_eips::{eip2930::AccessList, eip7685::EMPTY_REQUESTS_HASH, eip7702::SignedAuthorization};
-use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, address, uint, map::AddressMap};
+use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, address, map::AddressMap, uint};
 use braid_runtime::{Block, RecoveredBlock, Transaction};
 
 /// Base fee of generated blocks, in wei per gas.
@@ -53,14 +53,7 @@ pub struct Call {
 impl Call {
     /// A plain transfer of `value` wei.
     pub fn transfer(from: Address, to: Address, value: U256) -> Self {
-        Self {
-            from,
-            to: TxKind::Call(to),
-            value,
-            input: Bytes::new(),
-            gas: 21_000,
-            access_list: AccessList::default(),
-        }
+        Self { from, to: TxKind::Call(to), value, input: Bytes::new(), gas: 21_000, access_list: AccessList::default() }
     }
 
     /// The same call with an EIP-2930 access list.
@@ -77,13 +70,7 @@ impl Call {
 impl<'a> BlockBuilder<'a> {
     /// An empty block on `snapshot`, whose nonces the first transaction of each sender takes up.
     pub fn new(snapshot: &'a Snapshot) -> Self {
-        Self {
-            snapshot,
-            nonces: AddressMap::default(),
-            transactions: Vec::new(),
-            senders: Vec::new(),
-            gas_limit: 0,
-        }
+        Self { snapshot, nonces: AddressMap::default(), transactions: Vec::new(), senders: Vec::new(), gas_limit: 0 }
     }
 
     fn next_nonce(&mut self, sender: Address) -> u64 {

@@ -77,8 +77,7 @@ pub(super) fn build(profile: &Profile, size: Size, seed: u64, partitions: usize)
     let count = size.transactions(GAS);
     let mut deployer = Deployer::new();
     deployer.fund(BENEFICIARY, ETHER);
-    let mut contracts =
-        (0..partitions).map(|_| Partition::deploy(&mut deployer)).collect::<Result<Vec<_>, _>>()?;
+    let mut contracts = (0..partitions).map(|_| Partition::deploy(&mut deployer)).collect::<Result<Vec<_>, _>>()?;
     let people = accounts(&mut random, count);
     deployer.advance(1, 12);
     for (index, person) in people.iter().enumerate() {

@@ -54,8 +54,7 @@ pub(super) fn independent(profile: &Profile, size: Size, seed: u64) -> Result<Wo
         deployer.fund(*holder, ETHER);
         deployer.call(deployer.admin, token, mintCall { to: *holder, amount: ETHER })?;
     }
-    let calls: Vec<_> =
-        holders.chunks_exact(2).map(|pair| transfer(token, pair[0], pair[1], &mut random)).collect();
+    let calls: Vec<_> = holders.chunks_exact(2).map(|pair| transfer(token, pair[0], pair[1], &mut random)).collect();
     Ok(one_block(profile, deployer.freeze(), calls, format!("{count} transfers of one token")))
 }
 

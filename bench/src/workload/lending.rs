@@ -27,12 +27,8 @@ fn open(deployer: &mut Deployer, market: &Market, user: Address, debt: u64) -> R
     deployer.fund(user, ETHER);
     erc20::endow(deployer, market.collateral, user, dollars(20), market.pool)?;
     erc20::endow(deployer, market.dollar, user, dollars(20_000), market.pool)?;
-    let supply = LendingPool::supplyCall {
-        asset: market.collateral,
-        amount: dollars(10),
-        onBehalfOf: user,
-        referralCode: 0,
-    };
+    let supply =
+        LendingPool::supplyCall { asset: market.collateral, amount: dollars(10), onBehalfOf: user, referralCode: 0 };
     deployer.call(user, market.pool, supply)?;
     let borrow = LendingPool::borrowCall {
         asset: market.dollar,
@@ -69,7 +65,9 @@ fn action(random: &mut ChaCha12Rng, market: &Market, user: Address) -> Call {
             onBehalfOf: user,
         }
         .abi_encode(),
-        _ => LendingPool::withdrawCall { asset: market.collateral, amount: ETHER / U256::from(2), to: user }.abi_encode(),
+        _ => {
+            LendingPool::withdrawCall { asset: market.collateral, amount: ETHER / U256::from(2), to: user }.abi_encode()
+        }
     };
     Call::contract(user, market.pool, input, GAS_LIMIT)
 }

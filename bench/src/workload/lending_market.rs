@@ -112,12 +112,8 @@ impl Market {
         let oracle = deployer.deploy("PriceOracle", Vec::new())?;
         deployer.call(admin, provider, Provider::setPriceOracleCall { oracle })?;
 
-        let market = Self {
-            pool,
-            oracle,
-            dollar: erc20::token(deployer, "USDX")?,
-            collateral: erc20::token(deployer, "ETHX")?,
-        };
+        let market =
+            Self { pool, oracle, dollar: erc20::token(deployer, "USDX")?, collateral: erc20::token(deployer, "ETHX")? };
         market.list_assets(deployer, provider, configurator)?;
         market.set_price(deployer, market.dollar, 1)?;
         market.set_price(deployer, market.collateral, 2000)?;
@@ -135,18 +131,8 @@ impl Market {
         let a_token = deployer.deploy("AToken", implementation.clone())?;
         let stable_debt = deployer.deploy("StableDebtToken", implementation.clone())?;
         let variable_debt = deployer.deploy("VariableDebtToken", implementation)?;
-        let strategy = arguments(&(
-            provider,
-            ray(800),
-            ray(0),
-            ray(40),
-            ray(600),
-            ray(5),
-            ray(600),
-            ray(10),
-            ray(80),
-            ray(200),
-        ));
+        let strategy =
+            arguments(&(provider, ray(800), ray(0), ray(40), ray(600), ray(5), ray(600), ray(10), ray(80), ray(200)));
         let strategy = deployer.deploy("DefaultReserveInterestRateStrategy", strategy)?;
         let reserve = |asset: Address, symbol: &str| Configurator::InitReserveInput {
             aTokenImpl: a_token,

@@ -55,7 +55,12 @@ const GIANT_ROUND_GAS: u64 = 244;
 enum Step {
     Call(Call),
     /// An authorisation of `authority` for the delegate, carried by `call`.
-    Authorize { call: Call, to: Address, authorization: SignedAuthorization, authority: Address },
+    Authorize {
+        call: Call,
+        to: Address,
+        authorization: SignedAuthorization,
+        authority: Address,
+    },
 }
 
 struct Contracts {
@@ -133,7 +138,8 @@ pub(super) fn build(profile: &Profile, size: Size, seed: u64) -> Result<Workload
         alone(Call::contract(fresh.next(), contracts.chase, Chase::chaseOwnCall { rounds }.abi_encode(), 500_000));
     }
     for index in 0..share.transactions(47_000) {
-        let input = if index % 4 == 0 { Reader::glanceCall {}.abi_encode() } else { Reader::observeCall {}.abi_encode() };
+        let input =
+            if index % 4 == 0 { Reader::glanceCall {}.abi_encode() } else { Reader::observeCall {}.abi_encode() };
         alone(Call::contract(fresh.next(), contracts.reader, input, 100_000));
     }
     for _ in 0..share.transactions(21_000) {
@@ -222,8 +228,7 @@ fn children(
     random: &mut ChaCha12Rng,
 ) {
     for _ in 0..share.transactions(2 * 90_000 + 130_000 + 2 * 32_000 + 31_000) {
-        let (short_lived, lasting) =
-            (B256::from(random.random::<[u8; 32]>()), B256::from(random.random::<[u8; 32]>()));
+        let (short_lived, lasting) = (B256::from(random.random::<[u8; 32]>()), B256::from(random.random::<[u8; 32]>()));
         let mut call = |input: Vec<u8>, value: u64| {
             let call = Call::contract(fresh.next(), contracts.factory, input, 400_000);
             Step::Call(Call { value: U256::from(value), ..call })

@@ -13,10 +13,10 @@ mod lending;
 mod lending_market;
 mod mainnet;
 mod mispredict;
-mod uniswap;
 mod profile;
 mod sampling;
 mod transfers;
+mod uniswap;
 
 pub use block_builder::{BlockBuilder, Call, NUMBER, TIMESTAMP};
 pub use profile::{PROFILES, Profile, Size};

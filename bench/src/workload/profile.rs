@@ -95,32 +95,228 @@ macro_rules! profile {
 
 /// All profiles, in the order of reports.
 pub const PROFILES: &[Profile] = &[
-    profile!("transfers-independent", "transfers", false, "plain transfers, every account used once", "the upper bound", transfers::independent),
-    profile!("transfers-hot-recipient", "transfers", false, "40 % pay one exchange address, some withdrawals of one sender, the rest independent", "blind additions must merge", |p, size, seed| transfers::hot_recipient(p, size, seed, false)),
-    profile!("transfers-hot-account", "transfers", false, "the same, and the withdrawals come from the exchange address itself", "additions to an account that also pays", |p, size, seed| transfers::hot_recipient(p, size, seed, true)),
-    profile!("nonce-chains", "transfers", false, "senders with 20 transfers each, interleaved", "nonce order inside groups", transfers::nonce_chains),
-    profile!("nonce-chains-zipf", "transfers", false, "15 % of transfers in chains of Zipf lengths up to 16, the rest alone", "nonce order among independent work", transfers::nonce_chains_zipf),
-    profile!("transfers-serial-chain", "transfers", false, "each sender is funded only by the transaction before", "no parallelism at all: must stay about 1", transfers::serial_chain),
-    profile!("erc20-independent", "erc20", true, "one OpenZeppelin token, transfers between existing holders, each used once", "slots, not addresses", erc20::independent),
-    profile!("erc20-hot-0", "erc20", true, "three tokens, one behind a proxy, 100,000 accounts, nobody hot", "the contention sweep", |p, size, seed| erc20::hot_ratio(p, size, seed, 0)),
-    profile!("erc20-hot-10", "erc20", true, "the same, 10 % of transfers touch ten hot accounts", "the contention sweep", |p, size, seed| erc20::hot_ratio(p, size, seed, 10)),
-    profile!("erc20-hot-30", "erc20", true, "the same, 30 %", "the contention sweep", |p, size, seed| erc20::hot_ratio(p, size, seed, 30)),
-    profile!("erc20-hot-50", "erc20", true, "the same, 50 %", "the contention sweep", |p, size, seed| erc20::hot_ratio(p, size, seed, 50)),
-    profile!("erc20-zipf", "erc20", true, "the same accounts, senders and recipients by Zipf 1.0", "the contention sweep", erc20::zipf),
-    profile!("dex-v2-independent", "dex", true, "Uniswap v2, every swap on a pool of its own", "independent swaps", |p, size, seed| dex::v2(p, size, seed, 0)),
-    profile!("dex-v2-64", "dex", true, "Uniswap v2, swaps on 64 pools", "between independent and serial", |p, size, seed| dex::v2(p, size, seed, 64)),
-    profile!("dex-v2-16", "dex", true, "Uniswap v2, swaps on 16 pools", "between independent and serial", |p, size, seed| dex::v2(p, size, seed, 16)),
-    profile!("dex-v2-4", "dex", true, "Uniswap v2, swaps on 4 pools", "between independent and serial", |p, size, seed| dex::v2(p, size, seed, 4)),
-    profile!("dex-v2-1", "dex", true, "Uniswap v2, swaps on 1 pool", "serial by nature: should show about 1", |p, size, seed| dex::v2(p, size, seed, 1)),
-    profile!("dex-v3-independent", "dex", true, "Uniswap v3, every swap on a pool of its own", "independent swaps", |p, size, seed| dex::v3(p, size, seed, 0)),
-    profile!("dex-v3-64", "dex", true, "Uniswap v3, swaps on 64 pools", "between independent and serial", |p, size, seed| dex::v3(p, size, seed, 64)),
-    profile!("dex-v3-16", "dex", true, "Uniswap v3, swaps on 16 pools", "between independent and serial", |p, size, seed| dex::v3(p, size, seed, 16)),
-    profile!("dex-v3-4", "dex", true, "Uniswap v3, swaps on 4 pools", "between independent and serial", |p, size, seed| dex::v3(p, size, seed, 4)),
-    profile!("dex-v3-1", "dex", true, "Uniswap v3, swaps on 1 pool", "serial by nature: should show about 1", |p, size, seed| dex::v3(p, size, seed, 1)),
-    profile!("dex-hot-multihop", "dex", true, "Uniswap v2 with 8 tokens and 12 pools: half the swaps on one pool, 30 % over two, 10 % arbitrage at the top, 10 % slip and fail", "order must show", dex_multihop::build),
-    profile!("lending-cascade", "lending", true, "Aave v3: the oracle drops, liquidations and actions of other users follow", "near-serial reality", lending::build),
-    profile!("counters", "counters", true, "NFT mints, reward accumulators and vote tallies, one contract each", "what contract design costs", |p, size, seed| counters::build(p, size, seed, 1)),
-    profile!("counters-16", "counters", true, "the same, partitioned over 16 contracts each", "what contract design buys", |p, size, seed| counters::build(p, size, seed, 16)),
-    profile!("mispredict-semantics", "mispredict", true, "keys that depend on state, EIP-7702, CREATE2 and destruction, beneficiary reads, wrong access lists, giants", "the worst case for prediction", mispredict::build),
-    profile!("mainnet", "mainnet", false, "every block of ../shared/data/mainnet, each on its own parent state; size and seed do not apply", "reality", mainnet::build),
+    profile!(
+        "transfers-independent",
+        "transfers",
+        false,
+        "plain transfers, every account used once",
+        "the upper bound",
+        transfers::independent
+    ),
+    profile!(
+        "transfers-hot-recipient",
+        "transfers",
+        false,
+        "40 % pay one exchange address, some withdrawals of one sender, the rest independent",
+        "blind additions must merge",
+        |p, size, seed| transfers::hot_recipient(p, size, seed, false)
+    ),
+    profile!(
+        "transfers-hot-account",
+        "transfers",
+        false,
+        "the same, and the withdrawals come from the exchange address itself",
+        "additions to an account that also pays",
+        |p, size, seed| transfers::hot_recipient(p, size, seed, true)
+    ),
+    profile!(
+        "nonce-chains",
+        "transfers",
+        false,
+        "senders with 20 transfers each, interleaved",
+        "nonce order inside groups",
+        transfers::nonce_chains
+    ),
+    profile!(
+        "nonce-chains-zipf",
+        "transfers",
+        false,
+        "15 % of transfers in chains of Zipf lengths up to 16, the rest alone",
+        "nonce order among independent work",
+        transfers::nonce_chains_zipf
+    ),
+    profile!(
+        "transfers-serial-chain",
+        "transfers",
+        false,
+        "each sender is funded only by the transaction before",
+        "no parallelism at all: must stay about 1",
+        transfers::serial_chain
+    ),
+    profile!(
+        "erc20-independent",
+        "erc20",
+        true,
+        "one OpenZeppelin token, transfers between existing holders, each used once",
+        "slots, not addresses",
+        erc20::independent
+    ),
+    profile!(
+        "erc20-hot-0",
+        "erc20",
+        true,
+        "three tokens, one behind a proxy, 100,000 accounts, nobody hot",
+        "the contention sweep",
+        |p, size, seed| erc20::hot_ratio(p, size, seed, 0)
+    ),
+    profile!(
+        "erc20-hot-10",
+        "erc20",
+        true,
+        "the same, 10 % of transfers touch ten hot accounts",
+        "the contention sweep",
+        |p, size, seed| erc20::hot_ratio(p, size, seed, 10)
+    ),
+    profile!(
+        "erc20-hot-30",
+        "erc20",
+        true,
+        "the same, 30 %",
+        "the contention sweep",
+        |p, size, seed| erc20::hot_ratio(p, size, seed, 30)
+    ),
+    profile!(
+        "erc20-hot-50",
+        "erc20",
+        true,
+        "the same, 50 %",
+        "the contention sweep",
+        |p, size, seed| erc20::hot_ratio(p, size, seed, 50)
+    ),
+    profile!(
+        "erc20-zipf",
+        "erc20",
+        true,
+        "the same accounts, senders and recipients by Zipf 1.0",
+        "the contention sweep",
+        erc20::zipf
+    ),
+    profile!(
+        "dex-v2-independent",
+        "dex",
+        true,
+        "Uniswap v2, every swap on a pool of its own",
+        "independent swaps",
+        |p, size, seed| dex::v2(p, size, seed, 0)
+    ),
+    profile!(
+        "dex-v2-64",
+        "dex",
+        true,
+        "Uniswap v2, swaps on 64 pools",
+        "between independent and serial",
+        |p, size, seed| dex::v2(p, size, seed, 64)
+    ),
+    profile!(
+        "dex-v2-16",
+        "dex",
+        true,
+        "Uniswap v2, swaps on 16 pools",
+        "between independent and serial",
+        |p, size, seed| dex::v2(p, size, seed, 16)
+    ),
+    profile!(
+        "dex-v2-4",
+        "dex",
+        true,
+        "Uniswap v2, swaps on 4 pools",
+        "between independent and serial",
+        |p, size, seed| dex::v2(p, size, seed, 4)
+    ),
+    profile!(
+        "dex-v2-1",
+        "dex",
+        true,
+        "Uniswap v2, swaps on 1 pool",
+        "serial by nature: should show about 1",
+        |p, size, seed| dex::v2(p, size, seed, 1)
+    ),
+    profile!(
+        "dex-v3-independent",
+        "dex",
+        true,
+        "Uniswap v3, every swap on a pool of its own",
+        "independent swaps",
+        |p, size, seed| dex::v3(p, size, seed, 0)
+    ),
+    profile!(
+        "dex-v3-64",
+        "dex",
+        true,
+        "Uniswap v3, swaps on 64 pools",
+        "between independent and serial",
+        |p, size, seed| dex::v3(p, size, seed, 64)
+    ),
+    profile!(
+        "dex-v3-16",
+        "dex",
+        true,
+        "Uniswap v3, swaps on 16 pools",
+        "between independent and serial",
+        |p, size, seed| dex::v3(p, size, seed, 16)
+    ),
+    profile!(
+        "dex-v3-4",
+        "dex",
+        true,
+        "Uniswap v3, swaps on 4 pools",
+        "between independent and serial",
+        |p, size, seed| dex::v3(p, size, seed, 4)
+    ),
+    profile!(
+        "dex-v3-1",
+        "dex",
+        true,
+        "Uniswap v3, swaps on 1 pool",
+        "serial by nature: should show about 1",
+        |p, size, seed| dex::v3(p, size, seed, 1)
+    ),
+    profile!(
+        "dex-hot-multihop",
+        "dex",
+        true,
+        "Uniswap v2 with 8 tokens and 12 pools: half the swaps on one pool, 30 % over two, 10 % arbitrage at the top, 10 % slip and fail",
+        "order must show",
+        dex_multihop::build
+    ),
+    profile!(
+        "lending-cascade",
+        "lending",
+        true,
+        "Aave v3: the oracle drops, liquidations and actions of other users follow",
+        "near-serial reality",
+        lending::build
+    ),
+    profile!(
+        "counters",
+        "counters",
+        true,
+        "NFT mints, reward accumulators and vote tallies, one contract each",
+        "what contract design costs",
+        |p, size, seed| counters::build(p, size, seed, 1)
+    ),
+    profile!(
+        "counters-16",
+        "counters",
+        true,
+        "the same, partitioned over 16 contracts each",
+        "what contract design buys",
+        |p, size, seed| counters::build(p, size, seed, 16)
+    ),
+    profile!(
+        "mispredict-semantics",
+        "mispredict",
+        true,
+        "keys that depend on state, EIP-7702, CREATE2 and destruction, beneficiary reads, wrong access lists, giants",
+        "the worst case for prediction",
+        mispredict::build
+    ),
+    profile!(
+        "mainnet",
+        "mainnet",
+        false,
+        "every block of ../shared/data/mainnet, each on its own parent state; size and seed do not apply",
+        "reality",
+        mainnet::build
+    ),
 ];

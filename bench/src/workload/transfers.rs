@@ -35,10 +35,8 @@ pub(super) fn independent(profile: &Profile, size: Size, seed: u64) -> Result<Wo
     let mut random = random(seed, profile.name);
     let count = size.transactions(GAS);
     let people = accounts(&mut random, 2 * count);
-    let calls: Vec<_> = people
-        .chunks_exact(2)
-        .map(|pair| Call::transfer(pair[0], pair[1], value(&mut random)))
-        .collect();
+    let calls: Vec<_> =
+        people.chunks_exact(2).map(|pair| Call::transfer(pair[0], pair[1], value(&mut random))).collect();
     Ok(one_block(profile, world(&people), calls, format!("{count} transfers")))
 }
 

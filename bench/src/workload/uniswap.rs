@@ -98,9 +98,8 @@ pub(super) fn tokens_for(deployer: &mut Deployer, pairs: usize) -> Result<Vec<Pa
 
 /// Deploys `count` tokens of which the administrator has plenty, in the order of their addresses.
 pub(super) fn tokens(deployer: &mut Deployer, count: usize) -> Result<Vec<Address>, WorkloadError> {
-    let mut tokens = (0..count)
-        .map(|index| erc20::token(deployer, &format!("TOKEN{index}")))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut tokens =
+        (0..count).map(|index| erc20::token(deployer, &format!("TOKEN{index}"))).collect::<Result<Vec<_>, _>>()?;
     tokens.sort_unstable();
     Ok(tokens)
 }
