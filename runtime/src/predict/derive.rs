@@ -128,7 +128,7 @@ impl<P: Preimages + ?Sized> Deriver<'_, P> {
     fn derive_slot_hash(&mut self, word: U256, visible: usize, depth: u8) -> Option<(NodeIndex, u8)> {
         let (input, offset) = self.preimages.near(word)?;
         let first = U256::from_be_slice(&input[..32]);
-        let second = input.get(32..).map(U256::from_be_slice);
+        let second = (input.len() == 64).then(|| U256::from_be_slice(&input[32..]));
         let (hash, belief) = match second {
             Some(second) => {
                 let (first, belief) = self.derive(first, Role::Key, visible, depth + 1)?;

@@ -49,13 +49,21 @@ pub(super) trait Environment {
     fn keccak(&mut self) -> &mut KeccakCache;
 }
 
-/// Values of the nodes of one template in one call.
+/// Values of the nodes of one template in one call, computed when first asked for. Only the marks need to be reset from one
+/// call to the next.
+#[derive(Debug)]
+pub(super) struct Memo<'a> {
+    pub(super) marks: &'a mut [Mark],
+    pub(super) values: &'a mut [U256],
+}
+
+/// What is known of the value of a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Memo {
+pub(super) enum Mark {
     #[default]
     Pending,
     Unknown,
-    Known(U256),
+    Known,
 }
 
 /// A template's nodes, seen for evaluation.
@@ -71,16 +79,20 @@ impl Program<'_> {
         &self,
         index: NodeIndex,
         frame: &Frame<'_>,
-        memo: &mut [Memo],
+        memo: &mut Memo<'_>,
         environment: &mut E,
     ) -> Option<U256> {
-        match memo[index as usize] {
-            Memo::Known(value) => return Some(value),
-            Memo::Unknown => return None,
-            Memo::Pending => {}
+        let at = index as usize;
+        match memo.marks[at] {
+            Mark::Known => return Some(memo.values[at]),
+            Mark::Unknown => return None,
+            Mark::Pending => {}
         }
         let value = self.compute(index, frame, memo, environment);
-        memo[index as usize] = value.map_or(Memo::Unknown, Memo::Known);
+        memo.marks[at] = if value.is_some() { Mark::Known } else { Mark::Unknown };
+        if let Some(value) = value {
+            memo.values[at] = value;
+        }
         value
     }
 
@@ -88,7 +100,7 @@ impl Program<'_> {
         &self,
         index: NodeIndex,
         frame: &Frame<'_>,
-        memo: &mut [Memo],
+        memo: &mut Memo<'_>,
         environment: &mut E,
     ) -> Option<U256> {
         Some(match self.nodes[index as usize] {

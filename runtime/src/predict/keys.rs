@@ -110,6 +110,9 @@ pub struct Prediction {
     pub(super) scratch: Scratch,
 }
 
+/// Keys of a declared access list that are believed.
+pub const MAX_DECLARED_KEYS: usize = 64;
+
 impl Prediction {
     /// Empties the prediction and keeps its buffers.
     pub fn clear(&mut self) {
@@ -119,6 +122,18 @@ impl Prediction {
         self.gas = 0;
         self.confidence = 0;
         self.scratch.clear();
+    }
+
+    /// Adds the slots of a declared access list (EIP-2930) as a hint: a sender may declare anything, so that only the first
+    /// [`MAX_DECLARED_KEYS`] are taken, with middling likelihood. Such a list does not tell reads from writes: the
+    /// slots count as written when nothing better is known of the transaction.
+    pub fn add_declared(&mut self, slots: impl IntoIterator<Item = (Address, U256)>) {
+        let write = !self.known;
+        let limit = self.keys.len() + MAX_DECLARED_KEYS;
+        for (address, slot) in slots.into_iter().take(MAX_DECLARED_KEYS) {
+            let key = PredictedKey::Slot { address, slot, write };
+            self.scratch.insert(&mut self.keys, PredictedAccess { key, likelihood: 128, assumed: false }, limit);
+        }
     }
 
     /// The storage slots of the prediction that are not merely assumed: owner, number, whether written.

@@ -3,7 +3,7 @@
 use super::{
     KeccakCache, ObservedAccesses, ObservedAccount, ObservedCall, ObservedSlot,
     derive::{Deriver, Role},
-    evaluate::{Environment, Frame, Memo, Program},
+    evaluate::{Environment, Frame, Mark, Memo, Program},
     expression::{NodeIndex, address_of, word_of},
     observe::CallKind,
     preimages::Preimages,
@@ -77,7 +77,8 @@ pub(super) fn learn_call<P: Preimages + ?Sized>(
         observed,
         preimages,
         past: Past { loads, returned: Vec::new(), keccak },
-        memo: vec![Memo::Pending; template.nodes.len()],
+        marks: vec![Mark::Pending; template.nodes.len()],
+        values: vec![U256::ZERO; template.nodes.len()],
     };
     let mut coverage = lesson.calls(template);
     let other = lesson.slots(template);
@@ -93,13 +94,21 @@ struct Lesson<'a, P: ?Sized> {
     observed: &'a ObservedAccesses,
     preimages: &'a P,
     past: Past<'a>,
-    memo: Vec<Memo>,
+    marks: Vec<Mark>,
+    values: Vec<U256>,
 }
 
 impl<'a, P: Preimages + ?Sized> Lesson<'a, P> {
     fn value(&mut self, template: &Template, index: NodeIndex) -> Option<U256> {
         let program = Program { nodes: &template.nodes, pieces: &template.pieces };
-        program.value(index, &self.call.frame, &mut self.memo, &mut self.past)
+        let mut memo = Memo { marks: &mut self.marks, values: &mut self.values };
+        program.value(index, &self.call.frame, &mut memo, &mut self.past)
+    }
+
+    /// Makes room for the nodes that were added.
+    fn grow(&mut self, template: &Template) {
+        self.marks.resize(template.nodes.len(), Mark::Pending);
+        self.values.resize(template.nodes.len(), U256::ZERO);
     }
 
     fn input_of(&self, call: &ObservedCall) -> &'a [u8] {
@@ -149,7 +158,7 @@ impl<'a, P: Preimages + ?Sized> Lesson<'a, P> {
                 self.add_call(template, child);
             }
         }
-        self.memo.resize(template.nodes.len(), Memo::Pending);
+        self.grow(template);
         Coverage { foreseen, all: children.len() as u32 }
     }
 
@@ -249,7 +258,7 @@ impl<'a, P: Preimages + ?Sized> Lesson<'a, P> {
                 self.add_slot(template, position, slot.written);
             }
         }
-        self.memo.resize(template.nodes.len(), Memo::Pending);
+        self.grow(template);
         Coverage { foreseen, all: observed.len() as u32 }
     }
 
@@ -291,7 +300,7 @@ impl<'a, P: Preimages + ?Sized> Lesson<'a, P> {
                 template.accounts.push(AccountEntry { address, fields: account.fields, evidence });
             }
         }
-        self.memo.resize(template.nodes.len(), Memo::Pending);
+        self.grow(template);
     }
 
     /// Explains returned addresses: other calls may be directed by them.
@@ -312,7 +321,7 @@ impl<'a, P: Preimages + ?Sized> Lesson<'a, P> {
             let visible = self.call.slots.len();
             if let Some((node, _)) = self.deriver(template, 0).derive(word, Role::Address, visible, 0) {
                 template.returns.push(ReturnEntry { word: position as u8, node });
-                self.memo.resize(template.nodes.len(), Memo::Pending);
+                self.grow(template);
             }
         }
     }

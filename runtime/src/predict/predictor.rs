@@ -41,7 +41,7 @@ pub struct PredictorConfig {
 
 impl Default for PredictorConfig {
     fn default() -> Self {
-        Self { max_templates: 32_768, max_keys: 1024, min_likelihood: 76 }
+        Self { max_templates: 32_768, max_keys: 1024, min_likelihood: 100 }
     }
 }
 

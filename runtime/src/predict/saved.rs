@@ -63,7 +63,12 @@ pub(super) fn save(store: &Store) -> Vec<u8> {
     codes.sort_unstable();
     let content = Content { templates, codes };
     let json = serde_json::to_vec(&content).expect("templates hold nothing that JSON cannot express");
-    let compressed = zstd::bulk::compress(&json, COMPRESSION_LEVEL).expect("compression into memory");
+    seal(&json)
+}
+
+/// Content as a file: compressed, behind the header.
+pub(super) fn seal(content: &[u8]) -> Vec<u8> {
+    let compressed = zstd::bulk::compress(content, COMPRESSION_LEVEL).expect("compression into memory");
     let mut bytes = Vec::with_capacity(HEADER + compressed.len());
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&FORMAT.to_le_bytes());
@@ -72,7 +77,8 @@ pub(super) fn save(store: &Store) -> Vec<u8> {
     bytes
 }
 
-pub(super) fn load(bytes: &[u8], max_templates: usize) -> Result<Store, PredictorError> {
+/// The content of a file, checked and decompressed.
+pub(super) fn content(bytes: &[u8]) -> Result<Vec<u8>, PredictorError> {
     let (magic, rest) = bytes.split_first_chunk::<8>().ok_or(PredictorError::Magic)?;
     if magic != MAGIC {
         return Err(PredictorError::Magic);
@@ -86,10 +92,14 @@ pub(super) fn load(bytes: &[u8], max_templates: usize) -> Result<Store, Predicto
     if keccak256(compressed) != B256::from(*checksum) {
         return Err(PredictorError::Checksum);
     }
-    let mut json = Vec::new();
+    let mut content = Vec::new();
     let decoder = zstd::stream::read::Decoder::new(compressed).map_err(PredictorError::Compression)?;
-    decoder.take(MAX_CONTENT).read_to_end(&mut json).map_err(PredictorError::Compression)?;
-    let content: OwnedContent = serde_json::from_slice(&json).map_err(PredictorError::Content)?;
+    decoder.take(MAX_CONTENT).read_to_end(&mut content).map_err(PredictorError::Compression)?;
+    Ok(content)
+}
+
+pub(super) fn load(bytes: &[u8], max_templates: usize) -> Result<Store, PredictorError> {
+    let content: OwnedContent = serde_json::from_slice(&content(bytes)?).map_err(PredictorError::Content)?;
     let mut store = Store::default();
     for (key, template) in content.templates {
         if !template.is_sound() {

@@ -173,20 +173,6 @@ impl Template {
         self.intern(Node::KeccakPieces { start: start as u16, count: pieces.len() as u8 })
     }
 
-    /// Whether a node's value depends on anything but constants.
-    pub(super) fn is_symbolic(&self, index: NodeIndex) -> bool {
-        match self.nodes[index as usize] {
-            Node::Constant(_) => false,
-            Node::KeccakPieces { start, count } => self.pieces[start as usize..start as usize + count as usize]
-                .iter()
-                .any(|piece| self.is_symbolic(piece.node)),
-            node => {
-                let operands = node.operands();
-                operands[0].is_none() || operands.into_iter().flatten().any(|operand| self.is_symbolic(operand))
-            }
-        }
-    }
-
     /// Makes room: drops the weakest entries of full lists, and the nodes nothing refers to.
     pub(super) fn make_room(&mut self) {
         fn drop_weakest<T>(entries: &mut Vec<T>, limit: usize, likelihood: impl Fn(&T) -> u32) {
@@ -251,7 +237,7 @@ impl Template {
                 parts.iter().for_each(|part| mark(part.node));
             }
         }
-        for index in (0..self.nodes.len()).rev().filter(|_| true) {
+        for index in (0..self.nodes.len()).rev() {
             if !needed[index] {
                 continue;
             }

@@ -3,7 +3,7 @@
 use super::{
     KeccakCache, PredictedAccess, PredictedKey, Prediction, StateView, TransactionShape,
     assume::assume,
-    evaluate::{Environment, Frame, Memo, Program},
+    evaluate::{Environment, Frame, Mark, Memo, Program},
     expression::{NodeIndex, address_of},
     learn::bytes_at,
     observe::CallKind,
@@ -13,8 +13,11 @@ use super::{
 use alloy_primitives::{Address, KECCAK256_EMPTY, U256, map::DefaultHashBuilder};
 use std::hash::BuildHasher;
 
-/// Inner calls followed per transaction.
-const MAX_CALLS: u32 = 128;
+/// Entries of templates that are evaluated for any transaction, for each so much of its gas limit, and at most: a
+/// prediction must stay cheap against the execution, also when somebody trained the templates to the contrary.
+const FREE_WORK: u64 = 48;
+const GAS_FOR_WORK: u64 = 1024;
+const MAX_WORK: u64 = 2048;
 /// Depth to which calls are followed.
 const MAX_DEPTH: u8 = 12;
 /// Length of an inner call's input that is put together.
@@ -23,7 +26,8 @@ const MAX_INPUT: u32 = 4096;
 /// Buffers of a prediction, kept from one to the next.
 #[derive(Default)]
 pub(super) struct Scratch {
-    memo: Vec<Memo>,
+    marks: Vec<Mark>,
+    values: Vec<U256>,
     /// Inputs of inner calls, and which of their bytes are known.
     arena: Vec<u8>,
     mask: Vec<u8>,
@@ -43,12 +47,64 @@ impl std::fmt::Debug for Scratch {
 
 impl Scratch {
     pub(super) fn clear(&mut self) {
-        self.memo.clear();
+        self.marks.clear();
         self.arena.clear();
         self.mask.clear();
         self.returned.clear();
         for position in self.used.drain(..) {
             self.table[position as usize] = 0;
+        }
+    }
+}
+
+impl Scratch {
+    /// Adds a key to a list, or strengthens it when it is there. False when the list is full.
+    pub(super) fn insert(&mut self, keys: &mut Vec<PredictedAccess>, access: PredictedAccess, limit: usize) -> bool {
+        let size = (limit * 2).next_power_of_two();
+        if self.table.len() < size {
+            self.rebuild(keys, size);
+        }
+        let mut position = self.position(&access.key);
+        loop {
+            let index = self.table[position];
+            if index == 0 {
+                break;
+            }
+            if let Some(seen) = keys.get_mut(index as usize - 1)
+                && merge(&mut seen.key, &access.key)
+            {
+                seen.likelihood = seen.likelihood.max(access.likelihood);
+                return true;
+            }
+            position = (position + 1) & (self.table.len() - 1);
+        }
+        if keys.len() >= limit {
+            return false;
+        }
+        keys.push(access);
+        self.table[position] = keys.len() as u32;
+        self.used.push(position as u32);
+        true
+    }
+
+    fn position(&self, key: &PredictedKey) -> usize {
+        let hash = match key {
+            PredictedKey::Slot { address, slot, .. } => self.hasher.hash_one((address, slot)),
+            PredictedKey::Account { address, .. } => self.hasher.hash_one(address),
+        };
+        hash as usize & (self.table.len() - 1)
+    }
+
+    fn rebuild(&mut self, keys: &[PredictedAccess], size: usize) {
+        self.table = vec![0; size];
+        self.used.clear();
+        for (index, access) in keys.iter().enumerate() {
+            let mut position = self.position(&access.key);
+            while self.table[position] != 0 {
+                position = (position + 1) & (size - 1);
+            }
+            self.table[position] = index as u32 + 1;
+            self.used.push(position as u32);
         }
     }
 }
@@ -87,7 +143,7 @@ pub(super) struct Walk<'a> {
     pub(super) keccak: &'a mut KeccakCache,
     pub(super) out: &'a mut Prediction,
     pub(super) limits: Limits,
-    calls_left: u32,
+    work_left: u64,
 }
 
 struct Present<'a> {
@@ -119,7 +175,8 @@ impl<'a> Walk<'a> {
         out: &'a mut Prediction,
         limits: Limits,
     ) -> Self {
-        Self { store, shape, state, keccak, out, limits, calls_left: MAX_CALLS }
+        let work_left = (FREE_WORK + shape.gas_limit / GAS_FOR_WORK).min(MAX_WORK);
+        Self { store, shape, state, keccak, out, limits, work_left }
     }
 
     /// Says what is assumed of a transaction that calls unknown code.
@@ -180,23 +237,35 @@ impl<'a> Walk<'a> {
         let program = Program { nodes: &template.nodes, pieces: &template.pieces };
         let returned = &scratch.returned[bases.returned..];
         let mut present = Present { state: self.state, returned, keccak: self.keccak };
-        program.value(index, &frame, &mut scratch.memo[bases.memo..], &mut present)
+        let mut memo = Memo { marks: &mut scratch.marks[bases.memo..], values: &mut scratch.values[bases.memo..] };
+        program.value(index, &frame, &mut memo, &mut present)
+    }
+
+    /// Whether another entry may be evaluated.
+    const fn work(&mut self) -> bool {
+        let left = self.work_left > 0;
+        self.work_left = self.work_left.saturating_sub(1);
+        self.out.incomplete |= !left;
+        left
     }
 
     /// Follows one call. What it returns is left at the end of `scratch.returned`, under call index `u16::MAX`.
     fn call(&mut self, template: &Template, call: &Call) {
         let scratch = &mut self.out.scratch;
-        let bases = Bases { memo: scratch.memo.len(), returned: scratch.returned.len() };
-        scratch.memo.resize(bases.memo + template.nodes.len(), Memo::Pending);
+        let bases = Bases { memo: scratch.marks.len(), returned: scratch.returned.len() };
+        scratch.marks.resize(bases.memo + template.nodes.len(), Mark::Pending);
+        if scratch.values.len() < scratch.marks.len() {
+            scratch.values.resize(scratch.marks.len().next_power_of_two(), U256::ZERO);
+        }
         for (index, entry) in template.calls.iter().enumerate() {
             let likelihood = call.likelihood * entry.evidence.likelihood() / 255;
-            if likelihood >= self.limits.likelihood {
+            if likelihood >= self.limits.likelihood && self.work() {
                 self.inner_call(template, call, bases, index, entry, likelihood);
             }
         }
         for entry in &template.slots {
             let likelihood = call.likelihood * entry.evidence.likelihood() / 255;
-            if likelihood < self.limits.likelihood {
+            if likelihood < self.limits.likelihood || !self.work() {
                 continue;
             }
             let Some(address) = self.value(template, entry.address, call, bases).and_then(address_of) else { continue };
@@ -205,7 +274,7 @@ impl<'a> Walk<'a> {
         }
         for entry in &template.accounts {
             let likelihood = call.likelihood * entry.evidence.likelihood() / 255;
-            if likelihood < self.limits.likelihood {
+            if likelihood < self.limits.likelihood || !self.work() {
                 continue;
             }
             let Some(address) = self.value(template, entry.address, call, bases).and_then(address_of) else { continue };
@@ -221,7 +290,7 @@ impl<'a> Walk<'a> {
             }
         }
         let scratch = &mut self.out.scratch;
-        scratch.memo.truncate(bases.memo);
+        scratch.marks.truncate(bases.memo);
         scratch.returned.truncate(bases.returned);
         scratch.returned.extend(returns[..count].iter().map(|(word, value)| (u16::MAX, *word, *value)));
     }
@@ -235,7 +304,7 @@ impl<'a> Walk<'a> {
         entry: &CallEntry,
         likelihood: u32,
     ) {
-        if call.depth >= MAX_DEPTH || self.calls_left == 0 {
+        if call.depth >= MAX_DEPTH {
             self.out.incomplete = true;
             return;
         }
@@ -257,7 +326,6 @@ impl<'a> Walk<'a> {
             }
         });
         if let Some(inner) = inner {
-            self.calls_left -= 1;
             let delegate = entry.kind == CallKind::Delegate;
             let value = match entry.value {
                 _ if delegate => call.value,
@@ -342,38 +410,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Adds a key, or strengthens it when it is there.
     fn push(&mut self, key: PredictedKey, likelihood: u32, assumed: bool) {
-        let likelihood = likelihood.min(255) as u8;
-        let size = (self.limits.keys * 2).next_power_of_two();
+        let access = PredictedAccess { key, likelihood: likelihood.min(255) as u8, assumed };
         let Prediction { keys, scratch, incomplete, .. } = &mut *self.out;
-        if scratch.table.len() != size {
-            scratch.table = vec![0; size];
-        }
-        let hash = match key {
-            PredictedKey::Slot { address, slot, .. } => scratch.hasher.hash_one((address, slot)),
-            PredictedKey::Account { address, .. } => scratch.hasher.hash_one(address),
-        };
-        let mut position = hash as usize & (size - 1);
-        loop {
-            let index = scratch.table[position];
-            if index == 0 {
-                break;
-            }
-            let seen = &mut keys[index as usize - 1];
-            if merge(&mut seen.key, &key) {
-                seen.likelihood = seen.likelihood.max(likelihood);
-                return;
-            }
-            position = (position + 1) & (size - 1);
-        }
-        if keys.len() >= self.limits.keys {
-            *incomplete = true;
-            return;
-        }
-        keys.push(PredictedAccess { key, likelihood, assumed });
-        scratch.table[position] = keys.len() as u32;
-        scratch.used.push(position as u32);
+        *incomplete |= !scratch.insert(keys, access, self.limits.keys);
     }
 }
 
