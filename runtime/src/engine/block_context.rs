@@ -5,9 +5,10 @@ use crate::{
     RecoveredBlock,
     state::{AccountRef, BlockState, Snapshot},
 };
+use braid_precompiles::BraidPrecompiles;
 use revm::{
     context::{BlockEnv, CfgEnv},
-    primitives::{AddressSet, hardfork::SpecId},
+    primitives::hardfork::SpecId,
 };
 
 /// The block, its environment and its state; everything here is shared and only entries inside change.
@@ -19,7 +20,7 @@ pub(crate) struct BlockContext<'b> {
     pub(crate) cfg: CfgEnv,
     pub(crate) env: BlockEnv,
     pub(crate) beneficiary: AccountRef,
-    pub(crate) precompiles: &'b AddressSet,
+    pub(crate) precompiles: BraidPrecompiles,
     pub(crate) slots: Vec<TransactionSlot>,
     /// Keep every transaction's accesses: somebody wants the access list or a report.
     pub(crate) keep_records: bool,

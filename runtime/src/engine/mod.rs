@@ -30,7 +30,7 @@ use crate::{
     BlockError, BlockOutcome, ChainSpec, Outputs, RecoveredBlock,
     access_list::AccessListBuilder,
     block_hooks, oracle,
-    evm::LocalView,
+    evm::WorkerMemory,
     predict::{Predictor, PredictorConfig},
     state::{BlockState, Snapshot, SnapshotError},
 };
@@ -39,12 +39,11 @@ use ledger::Stop;
 use ordered_database::OrderedDatabase;
 use parking_lot::Mutex;
 use record::TransactionRecord;
-use revm::{
-    DatabaseRef,
-    handler::EthPrecompiles,
-    primitives::hardfork::SpecId,
-};
+use braid_precompiles::{BraidPrecompiles, PrecompileCache, PrecompileCacheConfig};
+use plan::Planner;
+use revm::{DatabaseRef, primitives::hardfork::SpecId};
 use slots::TransactionSlot;
+use std::sync::Arc;
 use worker::Shared;
 
 /// Executes blocks. It keeps threads, memory and what it has learned from block to block; none of that changes results.
@@ -53,8 +52,10 @@ pub struct Engine {
     pool: Option<rayon::ThreadPool>,
     predictor: Mutex<Predictor>,
     state: BlockState,
-    views: Vec<LocalView>,
+    memories: Vec<WorkerMemory>,
     records: Vec<TransactionRecord>,
+    planner: Planner,
+    precompile_cache: Option<Arc<PrecompileCache>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -84,12 +85,18 @@ impl Engine {
                     .map_err(|source| EngineError { threads: helpers, source })
             })
             .transpose()?;
+        let precompile_cache = (config.precompile_cache_bytes > 0).then(|| {
+            let capacity_bytes = config.precompile_cache_bytes;
+            Arc::new(PrecompileCache::new(PrecompileCacheConfig { capacity_bytes, ..Default::default() }))
+        });
         Ok(Self {
             config,
             pool,
             predictor: Mutex::new(Predictor::new(PredictorConfig::default())),
             state: BlockState::default(),
-            views: Vec::new(),
+            memories: Vec::new(),
+            planner: Planner::default(),
+            precompile_cache,
             records: Vec::new(),
         })
     }
@@ -166,8 +173,7 @@ impl Engine {
         let transactions = block.transactions().len();
         let threads = self.config.threads.max(1);
         self.records.resize_with(transactions.max(self.records.len()), TransactionRecord::default);
-        self.views.resize_with(threads.max(self.views.len()), LocalView::default);
-        let precompiles = EthPrecompiles::new(spec_id);
+        self.memories.resize_with(threads.max(self.memories.len()), WorkerMemory::default);
         let beneficiary =
             state.account(snapshot, env.block_env.beneficiary).map_err(Failure::database)?;
         let shared = Shared::new(
@@ -179,19 +185,23 @@ impl Engine {
                 cfg: env.cfg_env.clone(),
                 env: env.block_env.clone(),
                 beneficiary,
-                precompiles: precompiles.warm_addresses(),
+                precompiles: BraidPrecompiles::new(spec_id, self.precompile_cache.clone(), None),
                 slots: self.records.drain(..transactions).map(TransactionSlot::new).collect(),
                 keep_records: outputs.access_list || outputs.report,
             },
             &self.config,
             &self.predictor,
+            std::mem::take(&mut self.planner),
         );
-        let mut views: Vec<_> = self.views.drain(..).collect();
+        let mut memories = std::mem::take(&mut self.memories);
         if transactions > 0 {
-            run_workers(&shared, self.pool.as_ref(), &mut views);
+            run_workers(&shared, self.pool.as_ref(), &mut memories);
         }
-        self.views = views;
-        let (slots, ledger, plan) = shared.finish();
+        self.memories = memories;
+        let (slots, ledger, mut planner) = shared.finish();
+        let plan = planner.summary;
+        planner.clear();
+        self.planner = planner;
         if let Some(stop) = ledger.stop {
             self.recycle(slots);
             return Err(match stop {
@@ -244,13 +254,13 @@ impl Engine {
 }
 
 /// Runs the workers, one of them on this thread.
-fn run_workers(shared: &Shared<'_>, pool: Option<&rayon::ThreadPool>, views: &mut [LocalView]) {
-    let Some((own, others)) = views.split_first_mut() else { return };
+fn run_workers(shared: &Shared<'_>, pool: Option<&rayon::ThreadPool>, memories: &mut [WorkerMemory]) {
+    let Some((own, others)) = memories.split_first_mut() else { return };
     match pool {
         None => *own = worker::work(shared, std::mem::take(own)),
         Some(pool) => pool.in_place_scope(|scope| {
-            for view in others.iter_mut().take(pool.current_num_threads()) {
-                scope.spawn(move |_| *view = worker::work(shared, std::mem::take(view)));
+            for memory in others.iter_mut().take(pool.current_num_threads()) {
+                scope.spawn(move |_| *memory = worker::work(shared, std::mem::take(memory)));
             }
             *own = worker::work(shared, std::mem::take(own));
         }),

@@ -15,9 +15,10 @@ use crate::{
 };
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, TxKind, U256};
+use braid_precompiles::BraidPrecompiles;
 use revm::{
     context::{BlockEnv, Cfg, CfgEnv},
-    primitives::{AddressSet, KECCAK_EMPTY, hardfork::SpecId},
+    primitives::{KECCAK_EMPTY, hardfork::SpecId},
     state::AccountStatus,
 };
 
@@ -32,7 +33,7 @@ pub(crate) struct NativeTransfer {
 }
 
 /// The recipient, if the envelope is that of a plain transfer. Whether both accounts have no code is looked up by [`transfer`].
-pub(crate) fn recipient_of(tx: &Transaction, precompiles: &AddressSet) -> Option<Address> {
+pub(crate) fn recipient_of(tx: &Transaction, precompiles: &BraidPrecompiles) -> Option<Address> {
     if !(tx.is_legacy() || tx.is_eip1559()) || !tx.input().is_empty() {
         return None;
     }

@@ -16,7 +16,7 @@ use crate::{
     state::{BlockState, Snapshot, SnapshotError},
 };
 use alloy_consensus::Transaction as _;
-use alloy_primitives::{Address, B256, TxKind, U256, map::{AddressMap, DefaultHashBuilder, HashMap}};
+use alloy_primitives::{Address, B256, TxKind, U256, map::{DefaultHashBuilder, HashMap}};
 use revm::primitives::KECCAK_EMPTY;
 use std::hash::BuildHasher;
 
@@ -33,15 +33,14 @@ pub(crate) struct PlanSummary {
     pub(crate) unknown: u32,
 }
 
-/// The planner of one block.
+/// The planner, used for one block after the other.
+#[derive(Default)]
 pub(crate) struct Planner {
     pub(crate) next: usize,
     pub(crate) summary: PlanSummary,
     hasher: DefaultHashBuilder,
     /// Last predicted writer of a slot or an account field, by hash of the key.
     writers: HashMap<u64, u32>,
-    /// Last transaction without a template, by recipient: such transactions are taken to depend on each other.
-    unknown: AddressMap<u32>,
     keccak: KeccakCache,
     prediction: Prediction,
     edges: Vec<(u32, u32, Until)>,
@@ -59,19 +58,11 @@ enum Field {
 }
 
 impl Planner {
-    pub(crate) fn new() -> Self {
-        Self {
-            next: 0,
-            summary: PlanSummary::default(),
-            hasher: DefaultHashBuilder::default(),
-            writers: HashMap::default(),
-            unknown: AddressMap::default(),
-            keccak: KeccakCache::default(),
-            prediction: Prediction::default(),
-            edges: Vec::new(),
-            planned: Vec::new(),
-            longest: Vec::new(),
-        }
+    /// Forgets the block and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.next = 0;
+        self.summary = PlanSummary::default();
+        self.writers.clear();
     }
 
     /// Plans the next batch and starts what can start.
@@ -82,7 +73,7 @@ impl Planner {
         config: &EngineConfig,
         hold_back: bool,
         queue: &ReadyQueue,
-    ) -> Result<(), SnapshotError> {
+    ) {
         let first = self.next;
         let all_ordered = config.mode != Mode::Forced && (config.threads == 1 || hold_back);
         self.edges.clear();
@@ -90,7 +81,9 @@ impl Planner {
         let mut unknown = 0;
         while self.next < block.slots.len() && self.planned.len() < config.batch && unknown < config.unknown_per_batch {
             let position = self.next as u32;
-            let (class, gas, known) = self.plan_one(block, predictor, position, all_ordered)?;
+            // What cannot be read now may never be needed: the transaction's own turn will tell.
+            let planned = self.plan_one(block, predictor, config, position, all_ordered);
+            let (class, gas, known) = planned.unwrap_or((Class::Ordered, 0, true));
             self.planned.push((class, gas));
             unknown += usize::from(!known);
             self.next += 1;
@@ -106,19 +99,19 @@ impl Planner {
             }
         }
         self.start(first, block, queue);
-        Ok(())
     }
 
     fn plan_one(
         &mut self,
         block: &BlockContext<'_>,
         predictor: &Predictor,
+        config: &EngineConfig,
         position: u32,
         all_ordered: bool,
     ) -> Result<(Class, u64, bool), SnapshotError> {
         let tx = &block.block.transactions()[position as usize];
         let sender = block.block.senders()[position as usize];
-        if let Some(recipient) = native::recipient_of(tx, block.precompiles) {
+        if let Some(recipient) = native::recipient_of(tx, &block.precompiles) {
             let recipient = block.state.account(block.snapshot, recipient)?;
             if recipient.base.is_none_or(|base| base.code_hash == KECCAK_EMPTY) {
                 let sender = block.state.account(block.snapshot, sender)?;
@@ -141,14 +134,14 @@ impl Planner {
         let mut prediction = std::mem::take(&mut self.prediction);
         predictor.predict(&shape, &view, &mut self.keccak, &mut prediction);
         let known = prediction.known;
+        if config.learn && predictor.wants(&shape) {
+            block.slots[position as usize].set_recorded();
+        }
         for key in &prediction.keys {
             self.read(position, &key.key);
         }
         if let TxKind::Call(to) = tx.kind() {
             self.edge(position, (to, Field::Code), Until::Committed);
-            if !known && let Some(previous) = self.unknown.insert(to, position) {
-                self.edges.push((previous, position, Until::Executed));
-            }
         }
         for key in &prediction.keys {
             self.write(position, &key.key);

@@ -44,6 +44,7 @@ struct Links {
 pub(crate) struct TransactionSlot {
     class: AtomicU8,
     ran: AtomicBool,
+    recorded: AtomicBool,
     waiting: AtomicU32,
     priority: AtomicU64,
     links: Mutex<Links>,
@@ -57,6 +58,7 @@ impl TransactionSlot {
         Self {
             class: AtomicU8::new(Class::Unplanned as u8),
             ran: AtomicBool::new(false),
+            recorded: AtomicBool::new(false),
             waiting: AtomicU32::new(1),
             priority: AtomicU64::new(0),
             links: Mutex::default(),
@@ -85,6 +87,16 @@ impl TransactionSlot {
             Class::Native | Class::Ordered => true,
             Class::Ahead => self.ran.load(Ordering::SeqCst),
         }
+    }
+
+    /// Whether the predictor wants to learn from the transaction.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.recorded.load(Ordering::Relaxed)
+    }
+
+    /// Asks for a recording; before the transaction can be released.
+    pub(crate) fn set_recorded(&self) {
+        self.recorded.store(true, Ordering::Relaxed);
     }
 
     /// The execution ahead is over and its record is complete.

@@ -6,13 +6,16 @@
 use super::{
     block_context::BlockContext,
     config::EngineConfig,
-    ledger::{Ledger, Stop, execute},
-    plan::{PlanSummary, Planner},
+    ledger::{Ledger, execute},
+    plan::{Planner, shape},
     queue::{Pop, ReadyQueue},
+    record::TransactionRecord,
     slots::{Class, TransactionSlot},
 };
+use alloy_consensus::Transaction as _;
+use revm::primitives::KECCAK_EMPTY;
 use crate::{
-    evm::{self, LeanEvm, LocalView},
+    evm::{self, LeanEvm, Lesson, WorkerMemory},
     predict::Predictor,
 };
 use parking_lot::Mutex;
@@ -26,6 +29,7 @@ pub(crate) struct Shared<'b> {
     pub(crate) queue: ReadyQueue,
     pub(crate) planner: Mutex<Planner>,
     pub(crate) ledger: Mutex<Ledger>,
+    lessons: Mutex<Vec<(u32, Box<Lesson>)>>,
     all_planned: AtomicBool,
     /// Executions ahead that were validated so far, and how many of those were wrong.
     validated: AtomicU32,
@@ -33,15 +37,16 @@ pub(crate) struct Shared<'b> {
 }
 
 impl<'b> Shared<'b> {
-    pub(crate) fn new(block: BlockContext<'b>, config: &'b EngineConfig, predictor: &'b Mutex<Predictor>) -> Self {
+    pub(crate) fn new(block: BlockContext<'b>, config: &'b EngineConfig, predictor: &'b Mutex<Predictor>, planner: Planner) -> Self {
         let transactions = block.slots.len();
         Self {
             block,
             config,
             predictor,
             queue: ReadyQueue::default(),
-            planner: Mutex::new(Planner::new()),
+            planner: Mutex::new(planner),
             ledger: Mutex::new(Ledger::with_capacity(transactions)),
+            lessons: Mutex::default(),
             all_planned: AtomicBool::new(false),
             validated: AtomicU32::new(0),
             wrong: AtomicU32::new(0),
@@ -49,8 +54,21 @@ impl<'b> Shared<'b> {
     }
 
     /// Takes the block's result apart, after all workers have left.
-    pub(crate) fn finish(self) -> (Vec<TransactionSlot>, Ledger, PlanSummary) {
-        (self.block.slots, self.ledger.into_inner(), self.planner.into_inner().summary)
+    pub(crate) fn finish(self) -> (Vec<TransactionSlot>, Ledger, Planner) {
+        self.learn(&mut self.predictor.lock());
+        (self.block.slots, self.ledger.into_inner(), self.planner.into_inner())
+    }
+
+    /// Learns from what was recorded since the last time.
+    pub(crate) fn learn(&self, predictor: &mut Predictor) {
+        let lessons = std::mem::take(&mut *self.lessons.lock());
+        for (position, lesson) in lessons {
+            let to = self.block.block.transactions()[position as usize].to();
+            let entry = to.and_then(|to| self.block.state.account(self.block.snapshot, to).ok());
+            let code_hash = entry.and_then(|entry| entry.base).map_or(KECCAK_EMPTY, |base| base.code_hash);
+            let shape = shape(&self.block, position as usize, code_hash);
+            predictor.learn(&shape, &lesson.observed, &lesson.preimages);
+        }
     }
 
     fn holds_back(&self) -> bool {
@@ -71,19 +89,24 @@ impl Drop for CloseOnPanic<'_> {
     }
 }
 
-/// Works until the block is over. Gives the view back for the next block.
-pub(crate) fn work<'b>(shared: &'b Shared<'b>, view: LocalView) -> LocalView {
+/// Works until the block is over. Gives the memory back for the next block.
+pub(crate) fn work<'b>(shared: &'b Shared<'b>, memory: WorkerMemory) -> WorkerMemory {
     let _guard = CloseOnPanic(&shared.queue);
     let block = &shared.block;
     let mut worker = Worker {
         shared,
-        evm: evm::lean_evm(block.snapshot, block.state, view, block.cfg.clone(), block.env.clone()),
+        evm: evm::lean_evm(
+            block.snapshot,
+            block.state,
+            memory,
+            block.precompiles.clone(),
+            block.cfg.clone(),
+            block.env.clone(),
+        ),
         batch: Vec::new(),
     };
     worker.run();
-    let mut view = worker.evm.ctx.journaled_state.into_view();
-    view.clear();
-    view
+    worker.evm.ctx.journaled_state.into_memory()
 }
 
 struct Worker<'b> {
@@ -132,14 +155,10 @@ impl<'b> Worker<'b> {
             return false;
         }
         let hold_back = self.shared.holds_back();
-        let planned = {
-            let predictor = self.shared.predictor.lock();
-            planner.plan_batch(block, &predictor, self.shared.config, hold_back, &self.shared.queue)
-        };
-        drop(planner);
-        if let Err(error) = planned {
-            self.shared.ledger.lock().stop = Some(Stop::Database(error));
-            self.shared.queue.close();
+        {
+            let mut predictor = self.shared.predictor.lock();
+            self.shared.learn(&mut predictor);
+            planner.plan_batch(block, &predictor, self.shared.config, hold_back, &self.shared.queue);
         }
         true
     }
@@ -152,8 +171,14 @@ impl<'b> Worker<'b> {
             let slot = &block.slots[position as usize];
             {
                 let mut record = slot.record.lock();
+                if slot.is_recorded() {
+                    self.evm.ctx.journaled_state.lesson = Some(Box::default());
+                }
                 // An error here is no verdict: the transaction may only be early. It runs again at its turn.
                 record.abandoned = execute(block, &mut self.evm, position as usize, true, &mut record).is_err();
+                if let Some(lesson) = self.evm.ctx.journaled_state.lesson.take() {
+                    self.hand_in(position, lesson, &record);
+                }
                 if !record.abandoned {
                     // Destruction wipes storage for every later reader, which only the commit can do.
                     record.abandoned = record.destroys();
@@ -165,6 +190,15 @@ impl<'b> Worker<'b> {
             slot.set_ran();
             next = self.release(slot.take_on_executed());
             self.commit();
+        }
+    }
+
+    /// Keeps a recording for the planner to learn from before it plans the next batch.
+    fn hand_in(&self, position: u32, mut lesson: Box<Lesson>, record: &TransactionRecord) {
+        if !record.abandoned {
+            lesson.observed.gas_used = record.gas_used;
+            lesson.observed.success = record.success;
+            self.shared.lessons.lock().push((position, lesson));
         }
     }
 

@@ -9,10 +9,15 @@
 
 use super::{
     change::{Change, DestroyedStatus},
+    WorkerMemory,
+    lesson::Lesson,
     local::{LocalView, Observed},
     record_account::RecordAccount,
 };
-use crate::state::{BlockState, Snapshot, SnapshotDatabase, SnapshotError};
+use crate::{
+    predict::{AccountFields, KeccakCache},
+    state::{BlockState, Snapshot, SnapshotDatabase, SnapshotError},
+};
 use alloy_primitives::{Address, B256, Log, U256};
 use revm::{
     context::{
@@ -73,6 +78,9 @@ pub(crate) struct Journal<'b> {
     warm: Warm,
     /// Fee of the running transaction for the beneficiary, in wei: a blind addition that the commit makes.
     pub(crate) fee: U256,
+    keccak: KeccakCache,
+    /// The recording of the running transaction, if it is recorded.
+    pub(crate) lesson: Option<Box<Lesson>>,
     /// The view as a value, which [`JournalTr`] asks for and nobody uses.
     no_state: (),
 }
@@ -85,12 +93,14 @@ impl fmt::Debug for Journal<'_> {
 
 impl<'b> Journal<'b> {
     /// A journal over the block's state, with the records and the memory of `view`.
-    pub(crate) fn over(snapshot: &'b dyn Snapshot, state: &'b BlockState, view: LocalView, spec: SpecId) -> Self {
+    pub(crate) fn over(snapshot: &'b dyn Snapshot, state: &'b BlockState, memory: WorkerMemory, spec: SpecId) -> Self {
         assert!(!spec.is_enabled_in(SpecId::AMSTERDAM), "blocks of {spec:?} run on stock revm");
         Self {
             database: SnapshotDatabase(snapshot),
             state,
-            view,
+            view: memory.view,
+            keccak: memory.keccak,
+            lesson: None,
             changes: Vec::with_capacity(64),
             transient: TransientStorage::default(),
             logs: Vec::new(),
@@ -102,9 +112,31 @@ impl<'b> Journal<'b> {
         }
     }
 
-    /// Gives the view back.
-    pub(crate) fn into_view(self) -> LocalView {
-        self.view
+    /// Gives the worker's memory back, ready for another block.
+    pub(crate) fn into_memory(mut self) -> WorkerMemory {
+        self.view.clear();
+        WorkerMemory { view: self.view, keccak: self.keccak }
+    }
+
+    /// Keccak-256 of `input`, from the worker's cache if it is short.
+    pub(super) fn hash(&mut self, input: &[u8]) -> B256 {
+        let hash = self.keccak.hash(input);
+        if let Some(lesson) = &mut self.lesson {
+            lesson.preimages.record(input, hash);
+        }
+        hash
+    }
+
+    /// The code hash of an account as EXTCODEHASH gives it: zero for an account that does not exist or is empty (EIP-1052).
+    pub(super) fn code_hash_of(&mut self, address: Address, skip_cold_load: bool) -> Load<B256> {
+        let load = self.load(address, skip_cold_load)?;
+        let record = &self.view.accounts[load.data as usize];
+        record.observe(Observed::CODE | Observed::EMPTY);
+        let hash = if record.account.info.is_empty() { B256::ZERO } else { record.account.info.code_hash };
+        if let Some(lesson) = &mut self.lesson {
+            lesson.observed.touch_account(address, AccountFields::CODE);
+        }
+        Ok(StateLoad::new(hash, load.is_cold))
     }
 
     /// Starts a transaction with block access index `index`.
@@ -338,7 +370,11 @@ impl<'b> JournalTr for Journal<'b> {
     fn sload_skip_cold_load(&mut self, address: Address, key: StorageKey, skip_cold_load: bool) -> Load<StorageValue> {
         let account = self.view.used_account(address).ok_or(JournalLoadError::ColdLoadSkipped)?;
         let load = self.load_slot(account, key, skip_cold_load)?;
-        Ok(StateLoad::new(self.view.slots[load.data as usize].slot.present_value, load.is_cold))
+        let value = self.view.slots[load.data as usize].slot.present_value;
+        if let Some(lesson) = &mut self.lesson {
+            lesson.observed.read_slot(address, key, value);
+        }
+        Ok(StateLoad::new(value, load.is_cold))
     }
 
     #[inline]
@@ -350,7 +386,11 @@ impl<'b> JournalTr for Journal<'b> {
         skip_cold_load: bool,
     ) -> Load<SStoreResult> {
         let account = self.view.used_account(address).ok_or(JournalLoadError::ColdLoadSkipped)?;
-        self.store_slot(account, key, value, skip_cold_load)
+        let load = self.store_slot(account, key, value, skip_cold_load)?;
+        if let Some(lesson) = &mut self.lesson {
+            lesson.observed.write_slot(address, key, load.original_value, value);
+        }
+        Ok(load)
     }
 
     fn tload(&mut self, address: Address, key: StorageKey) -> StorageValue {
@@ -619,9 +659,12 @@ impl<'b> JournalTr for Journal<'b> {
         let load =
             if load_code { self.load_with_code(address, skip_cold_load)? } else { self.load(address, skip_cold_load)? };
         let is_empty = self.is_empty(load.data);
+        if let Some(lesson) = &mut self.lesson {
+            lesson.observed.touch_account(address, if load_code { AccountFields::CODE } else { AccountFields::BALANCE });
+        }
         let record = &self.view.accounts[load.data as usize];
-        // Without code the caller is after the balance (BALANCE, SELFBALANCE) or the code hash (EXTCODEHASH, which asks for emptiness too).
-        record.observe(if load_code { Observed::EMPTY } else { Observed::BALANCE | Observed::CODE | Observed::EMPTY });
+        // Without code the caller is after the balance (BALANCE, SELFBALANCE).
+        record.observe(if load_code { Observed::EMPTY } else { Observed::BALANCE });
         Ok(AccountInfoLoad::new(&record.account.info, load.is_cold, is_empty))
     }
 }

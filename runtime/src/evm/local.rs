@@ -190,12 +190,11 @@ impl LocalView {
         let entry = state.account(snapshot, address)?;
         let position = self.accounts.len() as u32;
         let loaded = entry.load(self.index);
+        let mut account = Account::default();
+        account.info = AccountInfo { code: loaded.new_code, ..info_of(loaded.state) };
         self.accounts.push(LocalAccount {
             entry,
-            account: Account {
-                info: AccountInfo { code: loaded.new_code, ..info_of(loaded.state) },
-                ..Account::default()
-            },
+            account,
             before: loaded.state,
             version: loaded.version,
             serial: 0,

@@ -6,21 +6,28 @@
 
 mod change;
 mod handler;
+mod instructions;
 mod journal;
+mod lesson;
 mod local;
 mod record_account;
 
 pub(crate) use handler::LeanError;
 pub(crate) use journal::Journal;
+pub(crate) use lesson::Lesson;
 pub(crate) use local::{LocalView, Observed};
 
-use crate::state::{BlockState, Snapshot, SnapshotDatabase};
+use crate::{
+    predict::KeccakCache,
+    state::{BlockState, Snapshot, SnapshotDatabase},
+};
+use braid_precompiles::BraidPrecompiles;
 use handler::LeanHandler;
 use revm::{
     Context,
     context::{BlockEnv, CfgEnv, Evm, LocalContext, TxEnv},
     context_interface::result::ExecutionResult,
-    handler::{EthFrame, EthPrecompiles, Handler, instructions::EthInstructions},
+    handler::{EthFrame, Handler, instructions::EthInstructions},
     interpreter::interpreter::EthInterpreter,
 };
 
@@ -28,13 +35,21 @@ pub(crate) type LeanContext<'b> =
     Context<BlockEnv, TxEnv, CfgEnv, SnapshotDatabase<'b>, Journal<'b>, (), LocalContext>;
 pub(crate) type LeanFrame = EthFrame<EthInterpreter>;
 pub(crate) type LeanEvm<'b> =
-    Evm<LeanContext<'b>, (), EthInstructions<EthInterpreter, LeanContext<'b>>, EthPrecompiles, LeanFrame>;
+    Evm<LeanContext<'b>, (), EthInstructions<EthInterpreter, LeanContext<'b>>, BraidPrecompiles, LeanFrame>;
 
-/// Makes a worker's EVM for one block, on the records and the memory of `view`.
+/// What a worker keeps from block to block.
+#[derive(Default)]
+pub(crate) struct WorkerMemory {
+    pub(crate) view: LocalView,
+    pub(crate) keccak: KeccakCache,
+}
+
+/// Makes a worker's EVM for one block, on the worker's own memory.
 pub(crate) fn lean_evm<'b>(
     snapshot: &'b dyn Snapshot,
     state: &'b BlockState,
-    view: LocalView,
+    memory: WorkerMemory,
+    precompiles: BraidPrecompiles,
     cfg: CfgEnv,
     block: BlockEnv,
 ) -> LeanEvm<'b> {
@@ -43,12 +58,12 @@ pub(crate) fn lean_evm<'b>(
         block,
         tx: TxEnv::default(),
         cfg,
-        journaled_state: Journal::over(snapshot, state, view, spec),
+        journaled_state: Journal::over(snapshot, state, memory, spec),
         chain: (),
         local: LocalContext::default(),
         error: Ok(()),
     };
-    Evm::new(context, EthInstructions::new_mainnet_with_spec(spec), EthPrecompiles::new(spec))
+    Evm::new(context, instructions::instructions(spec), precompiles)
 }
 
 /// Runs one transaction. What it accessed is in the journal's view afterwards; nothing is committed.
