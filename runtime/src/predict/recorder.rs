@@ -187,3 +187,101 @@ impl<CTX: ContextTr<Journal: JournalExt>> Inspector<CTX, EthInterpreter> for Acc
         self.depth = self.depth.saturating_sub(1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{BlockContext, KeccakCache, Prediction, Predictor, TransactionShape},
+        *,
+    };
+    use revm::{
+        Context, InspectEvm, MainBuilder, MainContext,
+        bytecode::Bytecode,
+        context::TxEnv,
+        database::{CacheDB, EmptyDB},
+        primitives::{TxKind, hardfork::SpecId, hex},
+        state::{AccountInfo, EvmState},
+    };
+    use std::collections::BTreeSet;
+
+    const OUTER: Address = Address::repeat_byte(0xaa);
+    const INNER: Address = Address::repeat_byte(0xbb);
+
+    /// Counts in a mapping from the caller to a number, at slot 0; with `target`, calls it and asks for the balance of the caller.
+    fn counter(target: Option<Address>) -> Bytecode {
+        // mstore(0, caller) mstore(32, 0) h = keccak256(0, 64) sstore(h, sload(h) + 1)
+        let mut code = hex!("335f525f60205260405f2080546001019055").to_vec();
+        if let Some(target) = target {
+            // call(gas, target, 0, 0, 0, 0, 0) then balance(caller)
+            code.extend_from_slice(&hex!("5f5f5f5f5f73"));
+            code.extend_from_slice(target.as_slice());
+            code.extend_from_slice(&hex!("5af15033315000"));
+        }
+        Bytecode::new_raw(code.into())
+    }
+
+    /// Runs a call of `OUTER` and gives what was recorded and what revm loaded.
+    fn run(sender: Address) -> (AccessRecorder, EvmState, B256) {
+        let mut database = CacheDB::new(EmptyDB::default());
+        let mut outer_hash = B256::ZERO;
+        for (address, code) in [(OUTER, counter(Some(INNER))), (INNER, counter(None))] {
+            let info = AccountInfo::from_bytecode(code);
+            if address == OUTER {
+                outer_hash = info.code_hash;
+            }
+            database.insert_account_info(address, info);
+        }
+        let mut evm = Context::mainnet()
+            .with_db(database)
+            .modify_cfg_chained(|cfg| cfg.set_spec_and_mainnet_gas_params(SpecId::CANCUN))
+            .build_mainnet_with_inspector(AccessRecorder::default());
+        let transaction = TxEnv { caller: sender, kind: TxKind::Call(OUTER), gas_limit: 200_000, ..TxEnv::default() };
+        let outcome = evm.inspect_tx(transaction).expect("a valid transaction");
+        assert!(outcome.result.is_success(), "{:?}", outcome.result);
+        let mut recorder = evm.inspector;
+        recorder.observed.success = true;
+        recorder.observed.gas_used = outcome.result.tx_gas_used();
+        (recorder, outcome.state, outer_hash)
+    }
+
+    fn recorded(recorder: &AccessRecorder) -> BTreeSet<(Address, U256)> {
+        recorder.observed.slots.iter().map(|slot| (slot.address, slot.slot)).collect()
+    }
+
+    #[test]
+    fn what_revm_loaded_is_recorded_in_its_call() {
+        let (recorder, state, _) = run(Address::repeat_byte(1));
+        let loaded: BTreeSet<_> =
+            state.iter().flat_map(|(address, account)| account.storage.keys().map(|slot| (*address, *slot))).collect();
+        assert_eq!(recorded(&recorder), loaded);
+        assert_eq!(loaded.len(), 2);
+        let calls: Vec<_> = recorder.observed.slots.iter().map(|slot| (slot.call, slot.written)).collect();
+        assert_eq!(calls, [(0, true), (1, true)]);
+        assert_eq!(recorder.observed.calls[0].caller, OUTER);
+        let balance = recorder.observed.accounts.iter().find(|account| account.address == Address::repeat_byte(1));
+        assert_eq!(balance.map(|account| account.fields), Some(AccountFields::BALANCE));
+    }
+
+    #[test]
+    fn what_is_recorded_once_is_foreseen_for_another_sender() {
+        let shape = |sender, code_hash| TransactionShape {
+            sender,
+            to: Some(OUTER),
+            code_hash,
+            input: &[],
+            value: U256::ZERO,
+            gas_limit: 200_000,
+            block: BlockContext::default(),
+        };
+        let mut predictor = Predictor::default();
+        let (first, _, code_hash) = run(Address::repeat_byte(1));
+        predictor.learn(&shape(Address::repeat_byte(1), code_hash), &first.observed, &first.preimages);
+        let (second, ..) = run(Address::repeat_byte(2));
+        let mut prediction = Prediction::default();
+        let other = shape(Address::repeat_byte(2), code_hash);
+        predictor.predict(&other, &(), &mut KeccakCache::default(), &mut prediction);
+        let foreseen: BTreeSet<_> = prediction.slots().map(|(address, slot, _)| (address, slot)).collect();
+        assert_eq!(foreseen, recorded(&second));
+        assert_eq!(prediction.gas, second.observed.gas_used);
+    }
+}
