@@ -108,6 +108,9 @@ pub enum InvalidBlock {
         /// Number of the block.
         block: u64,
     },
+    /// The access list supplied with the block is not what the block accesses (EIP-7928).
+    #[error("the block access list is false: {0}")]
+    AccessList(String),
     /// A system contract failed, or a deposit log is malformed (EIP-6110, 7002, 7251, 8282).
     #[error("{0}")]
     SystemOperation(#[source] Box<BlockValidationError>),

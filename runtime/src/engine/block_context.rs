@@ -22,6 +22,8 @@ pub(crate) struct BlockContext<'b> {
     pub(crate) beneficiary: AccountRef,
     pub(crate) precompiles: BraidPrecompiles,
     pub(crate) slots: Vec<TransactionSlot>,
+    /// The block's own access list was supplied and is in the state.
+    pub(crate) is_exact: bool,
     /// Keep every transaction's accesses: somebody wants the access list or a report.
     pub(crate) keep_records: bool,
 }

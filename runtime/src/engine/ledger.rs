@@ -7,6 +7,7 @@
 use super::{
     apply::apply,
     block_context::BlockContext,
+    exact::ListCheck,
     native,
     record::TransactionRecord,
     slots::Class,
@@ -57,12 +58,14 @@ pub(crate) struct Ledger {
     pub(crate) gas_used: u64,
     pub(crate) stop: Option<Stop>,
     pub(crate) counters: Counters,
+    /// The comparison with a supplied access list.
+    pub(crate) check: Option<ListCheck>,
     scratch: TransactionRecord,
 }
 
 impl Ledger {
-    pub(crate) fn with_capacity(transactions: usize) -> Self {
-        Self { receipts: Vec::with_capacity(transactions), ..Self::default() }
+    pub(crate) fn new(transactions: usize, check: Option<ListCheck>) -> Self {
+        Self { receipts: Vec::with_capacity(transactions), check, ..Self::default() }
     }
 
     /// Commits the next transaction, which must be ready. False when the commit has stopped.
@@ -80,7 +83,13 @@ impl Ledger {
         } else {
             std::mem::take(&mut self.scratch)
         };
-        let outcome = self.commit_record(block, evm, position, &mut record);
+        let mut outcome = self.commit_record(block, evm, position, &mut record);
+        if let Some(check) = &mut self.check {
+            check.transaction(&record, block.beneficiary);
+            if let Some(mismatch) = check.mismatch() {
+                outcome = Err(Stop::Doubt(format!("the supplied access list is wrong at transaction {position}: {mismatch}")));
+            }
+        }
         if outcome.is_ok() {
             self.gas_used += record.gas_used;
             self.receipts.push(Receipt {

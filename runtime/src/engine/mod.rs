@@ -13,6 +13,7 @@ mod apply;
 mod block_context;
 mod collect;
 mod config;
+mod exact;
 mod ledger;
 mod native;
 mod ordered_database;
@@ -27,7 +28,7 @@ pub use config::{AccessHints, EngineConfig, Mode};
 pub use report::{Path, ScheduleReport};
 
 use crate::{
-    BlockError, BlockOutcome, ChainSpec, Outputs, RecoveredBlock,
+    BlockError, BlockOutcome, ChainSpec, InvalidBlock, Outputs, RecoveredBlock,
     access_list::AccessListBuilder,
     block_hooks, oracle,
     evm::WorkerMemory,
@@ -35,6 +36,7 @@ use crate::{
     state::{BlockState, Snapshot, SnapshotError},
 };
 use block_context::BlockContext;
+use exact::{ExactList, ListCheck};
 use ledger::Stop;
 use ordered_database::OrderedDatabase;
 use parking_lot::Mutex;
@@ -128,20 +130,28 @@ impl Engine {
         hints: AccessHints<'_>,
         outputs: Outputs,
     ) -> Result<BlockOutcome, BlockError> {
-        let _ = hints;
         let is_new_fork = spec.spec_id(block.header()).is_enabled_in(SpecId::AMSTERDAM);
         if self.config.mode == Mode::Serial || is_new_fork {
             return oracle::execute_serial(snapshot, block, spec, outputs);
         }
         let mut state = std::mem::take(&mut self.state);
-        let outcome = self.execute_parallel(snapshot, &state, block, spec, outputs);
+        let outcome = self.execute_parallel(snapshot, &state, block, spec, hints, outputs);
         state.clear();
         self.state = state;
         match outcome {
             Ok(outcome) => Ok(outcome),
             Err(Failure::Decided(error)) => Err(error),
             Err(Failure::Doubt(reason)) => {
-                let mut outcome = oracle::execute_serial(snapshot, block, spec, outputs)?;
+                let wanted = Outputs { access_list: outputs.access_list || is_exact(hints), ..outputs };
+                let mut outcome = oracle::execute_serial(snapshot, block, spec, wanted)?;
+                if let AccessHints::Exact(list) = hints
+                    && outcome.access_list.as_ref() != Some(list)
+                {
+                    return Err(InvalidBlock::AccessList(reason).into());
+                }
+                if !outputs.access_list {
+                    outcome.access_list = None;
+                }
                 outcome.report.path = Path::Fallback(reason);
                 Ok(outcome)
             }
@@ -154,21 +164,36 @@ impl Engine {
         state: &BlockState,
         block: &RecoveredBlock,
         spec: &ChainSpec,
+        hints: AccessHints<'_>,
         outputs: Outputs,
     ) -> Result<BlockOutcome, Failure> {
         let snapshot: &dyn Snapshot = parent;
         let env = spec.evm_env(block.header());
         let spec_id = *env.spec_id();
-        let mut list = outputs.access_list.then(AccessListBuilder::default);
+        let mut list = (outputs.access_list && !is_exact(hints)).then(AccessListBuilder::default);
         let mut failure = None;
-        let mut hooks = |index, list: Option<&mut AccessListBuilder>, run: &mut dyn FnMut(OrderedDatabase<'_>) -> Result<(), BlockError>| {
-            let result = run(OrderedDatabase { snapshot, state, index, spec: spec_id, list, failure: &mut failure });
+        let last = block.transactions().len() as u32 + 1;
+        let exact = match hints {
+            AccessHints::Predicted => None,
+            AccessHints::Exact(supplied) => {
+                let wrong = || Failure::Doubt("the supplied access list is not in order".to_owned());
+                Some(ExactList::new(supplied, last).ok_or_else(wrong)?)
+            }
+        };
+        let mut hooks = |index, list: Option<&mut AccessListBuilder>, check: Option<&mut ListCheck>, run: &mut SystemStep<'_>| {
+            let database = OrderedDatabase { snapshot, state, index, spec: spec_id, list, check, failure: &mut failure };
+            let result = run(database);
             match failure.take() {
                 Some(error) => Err(Failure::database(error)),
                 None => result.map_err(Failure::from),
             }
         };
-        hooks(0, list.as_mut(), &mut |db| block_hooks::pre_execution(db, env.clone(), block, spec))?;
+        let mut check = exact.as_ref().map(ExactList::check);
+        if let Some(exact) = &exact {
+            // The system calls come first and read through the list too, so it has to be in the state before them.
+            exact.seed(state, snapshot, self.pool.as_ref()).map_err(|error| Failure::Doubt(error.to_string()))?;
+        }
+        hooks(0, list.as_mut(), check.as_mut(), &mut |db| block_hooks::pre_execution(db, env.clone(), block, spec))?;
 
         let transactions = block.transactions().len();
         let threads = self.config.threads.max(1);
@@ -187,18 +212,20 @@ impl Engine {
                 beneficiary,
                 precompiles: BraidPrecompiles::new(spec_id, self.precompile_cache.clone(), None),
                 slots: self.records.drain(..transactions).map(TransactionSlot::new).collect(),
-                keep_records: outputs.access_list || outputs.report,
+                keep_records: outputs.access_list || outputs.report || exact.is_some(),
+                is_exact: exact.is_some(),
             },
             &self.config,
             &self.predictor,
             std::mem::take(&mut self.planner),
+            check,
         );
         let mut memories = std::mem::take(&mut self.memories);
         if transactions > 0 {
             run_workers(&shared, self.pool.as_ref(), &mut memories);
         }
         self.memories = memories;
-        let (slots, ledger, mut planner) = shared.finish();
+        let (slots, mut ledger, mut planner) = shared.finish();
         let plan = planner.summary;
         planner.clear();
         self.planner = planner;
@@ -220,17 +247,22 @@ impl Engine {
         self.recycle(slots);
 
         let mut requests = Default::default();
-        let last = transactions as u32 + 1;
-        let receipts = ledger.receipts;
-        hooks(last, list.as_mut(), &mut |db| {
+        let receipts = std::mem::take(&mut ledger.receipts);
+        hooks(last, list.as_mut(), ledger.check.as_mut(), &mut |db| {
             requests = block_hooks::post_execution(db, env.clone(), block, spec, &receipts)?;
             Ok(())
         })?;
+        if let Some(mismatch) = ledger.check.and_then(ListCheck::finish) {
+            return Err(Failure::Doubt(format!("the supplied access list is wrong: {mismatch}")));
+        }
         let diff = collect::state_diff(state);
-        let access_list = list
-            .map(|list| list.finish(parent))
-            .transpose()
-            .map_err(|error| Failure::database(SnapshotError::new(error)))?;
+        let access_list = match hints {
+            AccessHints::Exact(supplied) => outputs.access_list.then(|| supplied.clone()),
+            AccessHints::Predicted => list
+                .map(|list| list.finish(parent))
+                .transpose()
+                .map_err(|error| Failure::database(SnapshotError::new(error)))?,
+        };
         Ok(BlockOutcome {
             receipts,
             gas_used: ledger.gas_used,
@@ -273,6 +305,13 @@ fn blob_gas_used(block: &RecoveredBlock, spec: SpecId) -> u64 {
         return 0;
     }
     block.transactions().iter().filter_map(alloy_consensus::Transaction::blob_gas_used).sum()
+}
+
+/// A step before the first or after the last transaction.
+type SystemStep<'a> = dyn FnMut(OrderedDatabase<'_>) -> Result<(), BlockError> + 'a;
+
+const fn is_exact(hints: AccessHints<'_>) -> bool {
+    matches!(hints, AccessHints::Exact(_))
 }
 
 enum Failure {

@@ -1,6 +1,6 @@
 //! The committed state as a revm database: what a block does before its first and after its last transaction runs on it.
 
-use super::apply::settle;
+use super::{apply::settle, exact::ListCheck};
 use crate::{
     AccountState,
     access_list::AccessListBuilder,
@@ -21,6 +21,7 @@ pub(crate) struct OrderedDatabase<'a> {
     pub(crate) index: u32,
     pub(crate) spec: SpecId,
     pub(crate) list: Option<&'a mut AccessListBuilder>,
+    pub(crate) check: Option<&'a mut ListCheck>,
     /// A read that failed inside a commit, which cannot report it.
     pub(crate) failure: &'a mut Option<SnapshotError>,
 }
@@ -71,18 +72,26 @@ impl Database for OrderedDatabase<'_> {
 
 impl OrderedDatabase<'_> {
     fn commit_account(&mut self, address: Address, account: &Account) -> Result<(), SnapshotError> {
-        if !account.is_touched() {
-            return Ok(());
-        }
         let entry = self.state.account(self.snapshot, address)?;
-        if !account.is_selfdestructed() {
-            for (slot, value) in account.storage.iter().filter(|(_, value)| value.is_changed()) {
-                self.state.slot(self.snapshot, entry, *slot)?.write(self.index, value.present_value);
+        for (slot, value) in &account.storage {
+            let slot = self.state.slot(self.snapshot, entry, *slot)?;
+            let is_written = value.is_changed() && account.is_touched() && !account.is_selfdestructed();
+            let is_new = is_written && slot.write(self.index, value.present_value).1;
+            if let Some(check) = &mut self.check {
+                check.system_slot(&slot, is_written, !is_new);
             }
         }
         let mut committed = entry.committed();
-        let after =
-            if account.is_selfdestructed() { None } else { settle(AccountState::from(&account.info), self.spec) };
+        let after = if !account.is_touched() {
+            committed.state
+        } else if account.is_selfdestructed() {
+            None
+        } else {
+            settle(AccountState::from(&account.info), self.spec)
+        };
+        if let Some(check) = &mut self.check {
+            check.account(&entry, self.index, committed.state, after);
+        }
         if after == committed.state {
             return Ok(());
         }

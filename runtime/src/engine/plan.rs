@@ -119,6 +119,9 @@ impl Planner {
                 return Ok((Class::Native, 0, true));
             }
         }
+        if block.is_exact && config.threads > 1 {
+            return Ok((Class::Ahead, tx.gas_limit(), true));
+        }
         // An EIP-7702 transaction sets code and nonces of accounts that only its signatures name.
         if all_ordered || tx.is_eip7702() {
             return Ok((Class::Ordered, tx.gas_limit(), true));

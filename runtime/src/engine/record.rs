@@ -36,6 +36,8 @@ pub(crate) struct SlotAccess {
     pub(crate) stamp: Option<u32>,
     /// The slot belongs to an account that the transaction created: it read as zero by rule, not from the state.
     pub(crate) fresh: bool,
+    /// The value written was there already: a supplied access list says so.
+    pub(crate) was_published: bool,
     pub(crate) before: U256,
     pub(crate) after: U256,
 }
@@ -113,6 +115,7 @@ impl TransactionRecord {
                 entry: record.entry,
                 stamp: record.stamp,
                 fresh: record.stamp.is_none(),
+                was_published: false,
                 before: record.slot.original_value,
                 after: record.slot.present_value,
             });
@@ -129,6 +132,7 @@ impl TransactionRecord {
         let index = self.index;
         for access in self.slots.iter_mut().filter(|access| access.is_written()) {
             let (stamp, changed) = access.entry.write(index, access.after);
+            access.was_published = !changed;
             // Nothing else changed the slot since it was read, exactly when the stamp moved by this write alone.
             access.stamp = access.stamp.filter(|read| read + u32::from(changed) == stamp).map(|_| stamp);
         }

@@ -6,6 +6,7 @@
 use super::{
     block_context::BlockContext,
     config::EngineConfig,
+    exact::ListCheck,
     ledger::{Ledger, execute},
     plan::{Planner, shape},
     queue::{Pop, ReadyQueue},
@@ -37,7 +38,7 @@ pub(crate) struct Shared<'b> {
 }
 
 impl<'b> Shared<'b> {
-    pub(crate) fn new(block: BlockContext<'b>, config: &'b EngineConfig, predictor: &'b Mutex<Predictor>, planner: Planner) -> Self {
+    pub(crate) fn new(block: BlockContext<'b>, config: &'b EngineConfig, predictor: &'b Mutex<Predictor>, planner: Planner, check: Option<ListCheck>) -> Self {
         let transactions = block.slots.len();
         Self {
             block,
@@ -45,7 +46,7 @@ impl<'b> Shared<'b> {
             predictor,
             queue: ReadyQueue::default(),
             planner: Mutex::new(planner),
-            ledger: Mutex::new(Ledger::with_capacity(transactions)),
+            ledger: Mutex::new(Ledger::new(transactions, check)),
             lessons: Mutex::default(),
             all_planned: AtomicBool::new(false),
             validated: AtomicU32::new(0),

@@ -3,7 +3,7 @@
 //! Only the ordered commit writes `committed`; workers read it through [`AccountEntry::load`]. `version` counts the commits, so that a
 //! worker that saw version `v` knows with one atomic load that nothing has changed since.
 
-use super::arena::EntryRef;
+use super::{arena::EntryRef, marks::Marks};
 use crate::AccountState;
 use alloy_primitives::{Address, B256, U256};
 use parking_lot::{Mutex, MutexGuard};
@@ -49,6 +49,7 @@ pub(crate) struct AccountEntry {
     wiped_at: AtomicU32,
     committed: Mutex<Committed>,
     seed: OnceLock<Box<SeededAccount>>,
+    marks: Marks,
 }
 
 /// A read of an account for one transaction.
@@ -73,7 +74,12 @@ impl AccountEntry {
             wiped_at: AtomicU32::new(0),
             committed: Mutex::new(Committed { state: base, new_code: None, changed: false }),
             seed: OnceLock::new(),
+            marks: Marks::default(),
         }
+    }
+
+    pub(crate) fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     /// Number of commits that changed the account so far.

@@ -6,11 +6,12 @@
 
 mod account;
 mod arena;
+mod marks;
 mod slot;
 mod snapshot;
 mod table;
 
-pub(crate) use account::{AccountEntry, AccountRef};
+pub(crate) use account::{AccountEntry, AccountRef, SeededAccount};
 pub(crate) use slot::SlotRef;
 pub use snapshot::SnapshotError;
 pub(crate) use snapshot::{Snapshot, SnapshotDatabase};

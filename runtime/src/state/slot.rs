@@ -4,7 +4,7 @@
 //! believe it is found out when the reader commits, by value. `stamp` counts the changes of the version list, so an unchanged stamp
 //! means that an earlier read still holds.
 
-use super::{account::AccountRef, arena::EntryRef};
+use super::{account::AccountRef, arena::EntryRef, marks::Marks};
 use alloy_primitives::U256;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -88,12 +88,17 @@ pub(crate) struct SlotEntry {
     /// Value in the parent block.
     pub(crate) base: U256,
     stamp: AtomicU32,
+    marks: Marks,
     versions: Mutex<Versions>,
 }
 
 impl SlotEntry {
     pub(crate) fn new(account: AccountRef, slot: U256, base: U256) -> Self {
-        Self { account, slot, base, stamp: AtomicU32::new(0), versions: Mutex::new(Versions::default()) }
+        Self { account, slot, base, stamp: AtomicU32::new(0), marks: Marks::default(), versions: Mutex::default() }
+    }
+
+    pub(crate) fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     /// Number of changes of the version list so far.
@@ -142,11 +147,6 @@ impl SlotEntry {
         self.read(u32::MAX).0
     }
 
-    /// All versions, in order.
-    pub(crate) fn versions(&self) -> Vec<SlotVersion> {
-        let versions = self.versions.lock();
-        versions.first.iter().chain(&versions.rest).copied().collect()
-    }
 }
 
 #[cfg(test)]
@@ -169,7 +169,9 @@ mod tests {
         }
         let read = |index| slot.read(index).0.to::<u64>();
         assert_eq!((read(1), read(2), read(3), read(4), read(6), read(9)), (9, 9, 20, 30, 50, 80));
-        assert_eq!(slot.versions().iter().map(|version| version.index).collect::<Vec<_>>(), [2, 3, 5, 8]);
+        let versions = slot.versions.lock();
+        let order: Vec<_> = versions.first.iter().chain(&versions.rest).map(|version| version.index).collect();
+        assert_eq!(order, [2, 3, 5, 8]);
     }
 
     #[test]
