@@ -1,6 +1,6 @@
 //! What all workers of a block share.
 
-use super::slots::TransactionSlot;
+use super::{slots::TransactionSlot, timeline::Timeline};
 use crate::{
     RecoveredBlock,
     state::{AccountRef, BlockState, Snapshot},
@@ -26,4 +26,6 @@ pub(crate) struct BlockContext<'b> {
     pub(crate) is_exact: bool,
     /// Keep every transaction's accesses: somebody wants the access list or a report.
     pub(crate) keep_records: bool,
+    /// Notes for the report, if somebody wants one.
+    pub(crate) timeline: Option<Timeline>,
 }

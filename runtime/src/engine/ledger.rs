@@ -10,7 +10,9 @@ use super::{
     exact::ListCheck,
     native,
     record::TransactionRecord,
+    report::SpanKind,
     slots::Class,
+    timeline::Timeline,
 };
 use crate::{
     Receipt,
@@ -122,6 +124,13 @@ impl Ledger {
         record: &mut TransactionRecord,
     ) -> Result<(), Stop> {
         let slot = &block.slots[position];
+        let started = block.timeline.as_ref().map(Timeline::now);
+        let note = |kind| {
+            if let (Some(timeline), Some(started)) = (&block.timeline, started) {
+                timeline.ran(position, started, kind);
+            }
+        };
+        let mut kind = SpanKind::Ordered;
         match slot.class() {
             Class::Ahead => {
                 if !record.abandoned && record.holds() {
@@ -129,6 +138,7 @@ impl Ledger {
                     apply(record, Some(block.beneficiary), block.spec);
                     return Ok(());
                 }
+                kind = SpanKind::Retry;
                 if record.abandoned {
                     self.counters.abandoned += 1;
                 } else {
@@ -145,6 +155,7 @@ impl Ledger {
                     && native::transfer(tx, accounts, block.beneficiary, &block.cfg, &block.env, record, block.keep_records)
                 {
                     self.counters.native += 1;
+                    note(SpanKind::Native);
                     return Ok(());
                 }
                 self.counters.ordered += 1;
@@ -158,6 +169,7 @@ impl Ledger {
         })?;
         record.publish_slots();
         apply(record, Some(block.beneficiary), block.spec);
+        note(kind);
         Ok(())
     }
 }

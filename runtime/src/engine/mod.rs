@@ -22,10 +22,11 @@ mod queue;
 mod record;
 mod report;
 mod slots;
+mod timeline;
 mod worker;
 
 pub use config::{AccessHints, EngineConfig, Mode};
-pub use report::{Path, ScheduleReport};
+pub use report::{HotSlot, Misprediction, Path, ScheduleReport, Span, SpanKind, Timings};
 
 use crate::{
     BlockError, BlockOutcome, ChainSpec, InvalidBlock, Outputs, RecoveredBlock,
@@ -46,6 +47,7 @@ use plan::Planner;
 use revm::{DatabaseRef, primitives::hardfork::SpecId};
 use slots::TransactionSlot;
 use std::sync::Arc;
+use timeline::Timeline;
 use worker::Shared;
 
 /// Executes blocks. It keeps threads, memory and what it has learned from block to block; none of that changes results.
@@ -54,9 +56,10 @@ pub struct Engine {
     pool: Option<rayon::ThreadPool>,
     predictor: Mutex<Predictor>,
     state: BlockState,
-    memories: Vec<WorkerMemory>,
+    /// One for each thread; making one costs more than a small block does.
+    memories: Vec<Option<WorkerMemory>>,
     records: Vec<TransactionRecord>,
-    planner: Planner,
+    planner: Option<Planner>,
     precompile_cache: Option<Arc<PrecompileCache>>,
 }
 
@@ -87,17 +90,14 @@ impl Engine {
                     .map_err(|source| EngineError { threads: helpers, source })
             })
             .transpose()?;
-        let precompile_cache = (config.precompile_cache_bytes > 0).then(|| {
-            let capacity_bytes = config.precompile_cache_bytes;
-            Arc::new(PrecompileCache::new(PrecompileCacheConfig { capacity_bytes, ..Default::default() }))
-        });
+        let precompile_cache = new_precompile_cache(&config);
         Ok(Self {
             config,
             pool,
             predictor: Mutex::new(Predictor::new(PredictorConfig::default())),
             state: BlockState::default(),
             memories: Vec::new(),
-            planner: Planner::default(),
+            planner: None,
             precompile_cache,
             records: Vec::new(),
         })
@@ -116,6 +116,11 @@ impl Engine {
     /// Replaces what was learned.
     pub fn set_predictor(&mut self, predictor: Predictor) {
         self.predictor = Mutex::new(predictor);
+    }
+
+    /// Forgets all precompile results, so that a repeated run of a block finds none of its own.
+    pub fn forget_precompile_results(&mut self) {
+        self.precompile_cache = new_precompile_cache(&self.config);
     }
 
     /// Executes a block on its parent state. The outcome is that of serial execution, whatever the configuration.
@@ -198,7 +203,7 @@ impl Engine {
         let transactions = block.transactions().len();
         let threads = self.config.threads.max(1);
         self.records.resize_with(transactions.max(self.records.len()), TransactionRecord::default);
-        self.memories.resize_with(threads.max(self.memories.len()), WorkerMemory::default);
+        self.memories.resize_with(threads.max(self.memories.len()), || Some(WorkerMemory::default()));
         let beneficiary =
             state.account(snapshot, env.block_env.beneficiary).map_err(Failure::database)?;
         let shared = Shared::new(
@@ -213,11 +218,12 @@ impl Engine {
                 precompiles: BraidPrecompiles::new(spec_id, self.precompile_cache.clone(), None),
                 slots: self.records.drain(..transactions).map(TransactionSlot::new).collect(),
                 keep_records: outputs.access_list || outputs.report || exact.is_some(),
+                timeline: outputs.report.then(Timeline::start),
                 is_exact: exact.is_some(),
             },
             &self.config,
             &self.predictor,
-            std::mem::take(&mut self.planner),
+            self.planner.take().unwrap_or_default(),
             check,
         );
         let mut memories = std::mem::take(&mut self.memories);
@@ -225,10 +231,10 @@ impl Engine {
             run_workers(&shared, self.pool.as_ref(), &mut memories);
         }
         self.memories = memories;
-        let (slots, mut ledger, mut planner) = shared.finish();
+        let (slots, timeline, mut ledger, mut planner) = shared.finish();
         let plan = planner.summary;
         planner.clear();
-        self.planner = planner;
+        self.planner = Some(planner);
         if let Some(stop) = ledger.stop {
             self.recycle(slots);
             return Err(match stop {
@@ -244,6 +250,7 @@ impl Engine {
                 collect::list_accesses(list, &slot.record.lock(), beneficiary, spec_id);
             }
         }
+        let timings = timeline.map(|timeline| Box::new(timeline.finish(&slots, block)));
         self.recycle(slots);
 
         let mut requests = Default::default();
@@ -271,7 +278,7 @@ impl Engine {
             bundle: None,
             diff,
             access_list,
-            report: ScheduleReport::new(threads, ledger.counters, plan),
+            report: ScheduleReport { timings, ..ScheduleReport::new(threads, ledger.counters, plan) },
         })
     }
 
@@ -285,18 +292,28 @@ impl Engine {
     }
 }
 
+fn new_precompile_cache(config: &EngineConfig) -> Option<Arc<PrecompileCache>> {
+    let capacity_bytes = config.precompile_cache_bytes;
+    let bounds = PrecompileCacheConfig { capacity_bytes, ..Default::default() };
+    (capacity_bytes > 0).then(|| Arc::new(PrecompileCache::new(bounds)))
+}
+
 /// Runs the workers, one of them on this thread.
-fn run_workers(shared: &Shared<'_>, pool: Option<&rayon::ThreadPool>, memories: &mut [WorkerMemory]) {
+fn run_workers(shared: &Shared<'_>, pool: Option<&rayon::ThreadPool>, memories: &mut [Option<WorkerMemory>]) {
     let Some((own, others)) = memories.split_first_mut() else { return };
     match pool {
-        None => *own = worker::work(shared, std::mem::take(own)),
+        None => run_worker(shared, own),
         Some(pool) => pool.in_place_scope(|scope| {
             for memory in others.iter_mut().take(pool.current_num_threads()) {
-                scope.spawn(move |_| *memory = worker::work(shared, std::mem::take(memory)));
+                scope.spawn(move |_| run_worker(shared, memory));
             }
-            *own = worker::work(shared, std::mem::take(own));
+            run_worker(shared, own);
         }),
     }
+}
+
+fn run_worker(shared: &Shared<'_>, memory: &mut Option<WorkerMemory>) {
+    *memory = Some(worker::work(shared, memory.take().unwrap_or_default()));
 }
 
 /// Blob gas of the block's transactions (EIP-4844).

@@ -136,6 +136,9 @@ impl Planner {
         let view = ParentState { snapshot: block.snapshot, state: block.state };
         let mut prediction = std::mem::take(&mut self.prediction);
         predictor.predict(&shape, &view, &mut self.keccak, &mut prediction);
+        if let Some(timeline) = &block.timeline {
+            timeline.predicted(position, &prediction);
+        }
         let known = prediction.known;
         if config.learn && predictor.wants(&shape) {
             block.slots[position as usize].set_recorded();

@@ -1,6 +1,8 @@
 //! What happened inside: which path a block took, and how its schedule went.
 
 use super::{ledger::Counters, plan::PlanSummary};
+use crate::{AccessKey, predict::PredictionScore};
+use alloy_primitives::{Address, U256};
 
 /// Which path decided the outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +39,84 @@ pub struct ScheduleReport {
     pub planned_gas: u64,
     /// Transactions for which nothing was predicted.
     pub unknown: u32,
+    /// When each transaction ran and how good the prediction was, if [`Outputs::report`](crate::Outputs::report) asked for it.
+    pub timings: Option<Box<Timings>>,
+}
+
+/// Why a worker ran a transaction when it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpanKind {
+    /// On the EVM, ahead of its turn.
+    Ahead,
+    /// On the EVM at its turn, after an execution ahead that came to nothing.
+    Retry,
+    /// On the EVM at its turn.
+    Ordered,
+    /// At its turn, without the EVM.
+    Native,
+}
+
+/// One execution of one transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The thread: 0 is the caller's own.
+    pub worker: u32,
+    /// Index of the transaction in the block.
+    pub transaction: u32,
+    /// Start, in nanoseconds since the first transaction could start.
+    pub start_ns: u64,
+    /// End, likewise.
+    pub end_ns: u64,
+    /// Why it ran.
+    pub kind: SpanKind,
+}
+
+/// A storage slot that several transactions of the block used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HotSlot {
+    /// Owner of the slot.
+    pub address: Address,
+    /// Slot number.
+    pub slot: U256,
+    /// Transactions that touched it.
+    pub transactions: u32,
+    /// Transactions that changed it.
+    pub writers: u32,
+    /// Transactions that touched it after another one had changed it.
+    pub conflicts: u32,
+}
+
+/// A transaction of which other slots were predicted than it touched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Misprediction {
+    /// Index of the transaction in the block.
+    pub transaction: u32,
+    /// Its recipient; `None` for a creation.
+    pub to: Option<Address>,
+    /// Whether there was a template for it. Without one nothing could be predicted.
+    pub known: bool,
+    /// Touched, not predicted.
+    pub missed: Vec<AccessKey>,
+    /// Predicted, not touched.
+    pub superfluous: Vec<AccessKey>,
+}
+
+/// The timeline of a block, and its predictions held against what was really accessed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// From the start of the first worker until all transactions were committed, in nanoseconds.
+    pub wall_ns: u64,
+    /// Every execution, by worker and start.
+    pub spans: Vec<Span>,
+    /// The most contended slots, most contended first.
+    pub hot_slots: Vec<HotSlot>,
+    /// Transactions for which the predictor was asked. Plain transfers, creations of accounts by authorisation (EIP-7702) and whatever
+    /// runs at its turn anyway need no prediction.
+    pub predicted: u32,
+    /// All predictions as they were when the transactions were planned, before the block's own transactions could teach anything about themselves.
+    pub score: PredictionScore,
+    /// Transactions with a wrong prediction, in block order.
+    pub mispredictions: Vec<Misprediction>,
 }
 
 impl ScheduleReport {
@@ -52,6 +132,7 @@ impl ScheduleReport {
             critical_path_gas: plan.critical_path_gas,
             planned_gas: plan.total_gas,
             unknown: plan.unknown,
+            timings: None,
         }
     }
 }

@@ -11,7 +11,9 @@ use super::{
     plan::{Planner, shape},
     queue::{Pop, ReadyQueue},
     record::TransactionRecord,
+    report::SpanKind,
     slots::{Class, TransactionSlot},
+    timeline::Timeline,
 };
 use alloy_consensus::Transaction as _;
 use revm::primitives::KECCAK_EMPTY;
@@ -55,9 +57,9 @@ impl<'b> Shared<'b> {
     }
 
     /// Takes the block's result apart, after all workers have left.
-    pub(crate) fn finish(self) -> (Vec<TransactionSlot>, Ledger, Planner) {
+    pub(crate) fn finish(self) -> (Vec<TransactionSlot>, Option<Timeline>, Ledger, Planner) {
         self.learn(&mut self.predictor.lock());
-        (self.block.slots, self.ledger.into_inner(), self.planner.into_inner())
+        (self.block.slots, self.block.timeline, self.ledger.into_inner(), self.planner.into_inner())
     }
 
     /// Learns from what was recorded since the last time.
@@ -175,8 +177,12 @@ impl<'b> Worker<'b> {
                 if slot.is_recorded() {
                     self.evm.ctx.journaled_state.lesson = Some(Box::default());
                 }
+                let started = block.timeline.as_ref().map(Timeline::now);
                 // An error here is no verdict: the transaction may only be early. It runs again at its turn.
                 record.abandoned = execute(block, &mut self.evm, position as usize, true, &mut record).is_err();
+                if let (Some(timeline), Some(started)) = (&block.timeline, started) {
+                    timeline.ran(position as usize, started, SpanKind::Ahead);
+                }
                 if let Some(lesson) = self.evm.ctx.journaled_state.lesson.take() {
                     self.hand_in(position, lesson, &record);
                 }
