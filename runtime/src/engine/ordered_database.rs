@@ -62,7 +62,9 @@ impl Database for OrderedDatabase<'_> {
 
     fn storage(&mut self, address: Address, slot: U256) -> Result<U256, SnapshotError> {
         let account = self.state.account(self.snapshot, address)?;
-        Ok(self.state.slot(self.snapshot, account, slot)?.read(u32::MAX).0)
+        // A supplied list has already written what this very step will leave; each step writes a slot in one commit only.
+        let index = if self.check.is_some() { self.index } else { u32::MAX };
+        Ok(self.state.slot(self.snapshot, account, slot)?.read(index).0)
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, SnapshotError> {
