@@ -1,1 +1,10 @@
+//! What the tests of the engine are made of: every block must come out of it as it comes out of serial execution.
+//!
+//! [`differential`] runs one block through the engine in many settings and compares everything with the oracle; [`misleading`] makes the
+//! predictors that are wrong on purpose. The blocks come from [`conformance`] (the Ethereum suites), [`blocks`] (made by hand) and
+//! [`generator`] (at random, over the contracts of [`contracts`], written in [`assembly`]). [`memory`] is the state they all start from.
 
+pub mod conformance;
+pub mod differential;
+pub mod memory;
+pub mod misleading;

@@ -1,0 +1,224 @@
+//! One block, many ways through the engine, always the same result.
+//!
+//! [`Engines::check`] executes a block serially and then in every [`Setting`], on engines that are kept from block to block as a node
+//! would keep them, and compares receipts, gas, blob gas, requests, the state change, the bundle made from it and the access list. An
+//! engine that falls back to serial execution on a valid block gives the right result for the wrong reason: that is reported too.
+
+use crate::misleading::{Scrambled, with_other_arguments};
+use alloy_eip7928::BlockAccessList;
+use alloy_hardforks::EthereumHardforks;
+use braid_runtime::{
+    AccessHints, BlockError, BlockOutcome, ChainSpec, Engine, EngineConfig, Mode, Outputs, RecoveredBlock,
+    bundle_state::normalize,
+    engine::Path,
+    oracle::execute_serial,
+    predict::{Predictor, PredictorConfig},
+};
+use revm::DatabaseRef;
+use std::fmt;
+
+/// What the engine knows about a block before it runs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prediction {
+    /// Nothing.
+    Empty,
+    /// What this very block taught when it ran before.
+    Learned,
+    /// What the same calls taught on another state with other arguments.
+    Wrong,
+    /// The block's access list.
+    Exact,
+}
+
+impl Prediction {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Empty, Self::Learned, Self::Wrong, Self::Exact];
+}
+
+/// One way through the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Which path.
+    pub mode: Mode,
+    /// On how many threads.
+    pub threads: usize,
+    /// What is known beforehand.
+    pub prediction: Prediction,
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}, {} threads, prediction {:?}", self.mode, self.threads, self.prediction)
+    }
+}
+
+/// The engine and the oracle disagree.
+#[derive(Debug, thiserror::Error)]
+#[error("{setting}: {difference}")]
+pub struct Mismatch {
+    /// In which setting.
+    pub setting: Setting,
+    /// The first field that differs.
+    pub difference: String,
+}
+
+/// What the oracle said, and how much the engine ran ahead in all settings together.
+#[derive(Debug)]
+pub struct Checked {
+    /// Outcome of serial execution.
+    pub serial: Result<BlockOutcome, BlockError>,
+    /// Transactions that ran ahead and were found valid.
+    pub ahead: u32,
+    /// Transactions that ran twice.
+    pub re_executions: u32,
+    /// Transfers without the EVM.
+    pub native: u32,
+}
+
+/// Engines by threads and mode, kept from block to block.
+#[derive(Debug)]
+pub struct Engines {
+    engines: Vec<Engine>,
+    predictions: Vec<Prediction>,
+}
+
+impl Engines {
+    /// An engine for each pair of a mode and a number of threads.
+    pub fn new(modes: &[Mode], threads: &[usize], predictions: &[Prediction]) -> Self {
+        let pairs = modes.iter().flat_map(|mode| threads.iter().map(|threads| (*mode, *threads)));
+        let engine = |(mode, threads)| {
+            // Small batches, so that even small blocks are planned in several.
+            let config =
+                EngineConfig { mode, threads, batch: if threads == 4 { 3 } else { 1024 }, ..EngineConfig::default() };
+            Engine::new(config).expect("worker threads start")
+        };
+        Self { engines: pairs.map(engine).collect(), predictions: predictions.to_vec() }
+    }
+
+    /// Every mode, thread count and prediction.
+    pub fn all() -> Self {
+        Self::new(&[Mode::Forced, Mode::Parallel], &[1, 2, 4, 8], &Prediction::ALL)
+    }
+
+    /// One engine that runs ahead whatever it can, on two threads, with every prediction.
+    pub fn quick() -> Self {
+        Self::new(&[Mode::Forced], &[2], &Prediction::ALL)
+    }
+
+    /// Executes the block in every setting and compares.
+    ///
+    /// # Errors
+    /// The first setting whose result is not that of serial execution.
+    pub fn check<S: DatabaseRef + Sync>(
+        &mut self,
+        snapshot: &S,
+        block: &RecoveredBlock,
+        spec: &ChainSpec,
+    ) -> Result<Checked, Mismatch> {
+        let serial = execute_serial(snapshot, block, spec, Outputs::ALL);
+        let mut checked = Checked { serial, ahead: 0, re_executions: 0, native: 0 };
+        let exact = checked.serial.as_ref().ok().and_then(|outcome| outcome.access_list.clone());
+        let run = Run { snapshot, block, spec, exact };
+        for engine in &mut self.engines {
+            for prediction in &self.predictions {
+                let Some(outcome) = run.execute(engine, *prediction) else { continue };
+                if let Ok(outcome) = &outcome {
+                    checked.ahead += outcome.report.ahead;
+                    checked.re_executions += outcome.report.re_executions;
+                    checked.native += outcome.report.native;
+                }
+                if let Some(difference) = run.difference(&checked.serial, outcome) {
+                    let EngineConfig { mode, threads, .. } = *engine.config();
+                    return Err(Mismatch { setting: Setting { mode, threads, prediction: *prediction }, difference });
+                }
+            }
+        }
+        Ok(checked)
+    }
+}
+
+struct Run<'a, S> {
+    snapshot: &'a S,
+    block: &'a RecoveredBlock,
+    spec: &'a ChainSpec,
+    exact: Option<BlockAccessList>,
+}
+
+impl<S: DatabaseRef + Sync> Run<'_, S> {
+    fn execute(&self, engine: &mut Engine, prediction: Prediction) -> Option<Result<BlockOutcome, BlockError>> {
+        let Self { snapshot, block, spec, .. } = self;
+        let mut hints = AccessHints::Predicted;
+        engine.set_predictor(Predictor::new(PredictorConfig::default()));
+        // What comes of a lesson is not looked at: an error teaches, too.
+        match prediction {
+            Prediction::Empty => {}
+            Prediction::Learned => drop(engine.execute_block(*snapshot, block, spec, hints, Outputs::default())),
+            Prediction::Wrong => {
+                let lesson = with_other_arguments(block);
+                drop(engine.execute_block(&Scrambled(*snapshot), &lesson, spec, hints, Outputs::default()));
+            }
+            Prediction::Exact => hints = AccessHints::Exact(self.exact.as_ref()?),
+        }
+        Some(engine.execute_block(*snapshot, block, spec, hints, Outputs::ALL))
+    }
+
+    fn difference(
+        &self,
+        serial: &Result<BlockOutcome, BlockError>,
+        engine: Result<BlockOutcome, BlockError>,
+    ) -> Option<String> {
+        let (serial, engine) = match (serial, engine) {
+            (Ok(serial), Ok(engine)) => (serial, engine),
+            (Ok(_), Err(error)) => return Some(format!("the block is valid, the engine says: {error}")),
+            (Err(error), Ok(_)) => return Some(format!("the engine accepts the block, serial says: {error}")),
+            (Err(serial), Err(engine)) => {
+                let is_same = std::mem::discriminant(serial) == std::mem::discriminant(&engine)
+                    && serial.to_string() == engine.to_string();
+                return (!is_same).then(|| format!("the engine says: {engine}; serial says: {serial}"));
+            }
+        };
+        if let Path::Fallback(reason) = &engine.report.path {
+            return Some(format!("the engine fell back: {reason}"));
+        }
+        let is_new_fork = self.spec.at(self.block.header()).is_amsterdam_active_at_timestamp(self.block.header().timestamp);
+        if (engine.report.path == Path::Serial) != is_new_fork {
+            return Some("the engine did not run the block itself".to_owned());
+        }
+        first_difference(serial, &engine).or_else(|| {
+            let expected = normalize(serial.bundle.as_ref()?);
+            let made = engine.diff.to_bundle(self.snapshot).ok()?;
+            let given = normalize(engine.bundle.as_ref().unwrap_or(&made));
+            (made != expected)
+                .then(|| "the bundle made from the diff".to_owned())
+                .or_else(|| (given != expected).then(|| "the bundle".to_owned()))
+        })
+    }
+}
+
+/// The first field in which two outcomes differ, the bundle and the report excepted.
+pub fn first_difference(expected: &BlockOutcome, actual: &BlockOutcome) -> Option<String> {
+    let (mut wanted, mut got) = (expected.diff.clone(), actual.diff.clone());
+    wanted.sort();
+    got.sort();
+    first_unequal("receipt", &expected.receipts, &actual.receipts)
+        .or_else(|| unequal("gas used", &expected.gas_used, &actual.gas_used))
+        .or_else(|| unequal("blob gas used", &expected.blob_gas_used, &actual.blob_gas_used))
+        .or_else(|| unequal("requests", &expected.requests, &actual.requests))
+        .or_else(|| first_unequal("account", &wanted.accounts, &got.accounts))
+        .or_else(|| first_unequal("slot", &wanted.slots, &got.slots))
+        .or_else(|| first_unequal("contract", &wanted.contracts, &got.contracts))
+        .or_else(|| match (&expected.access_list, &actual.access_list) {
+            (Some(expected), Some(actual)) => first_unequal("listed account", expected, actual),
+            (None, None) => None,
+            _ => Some("only one side has an access list".to_owned()),
+        })
+}
+
+fn unequal<T: PartialEq + fmt::Debug>(name: &str, expected: &T, actual: &T) -> Option<String> {
+    (expected != actual).then(|| format!("{name} is {actual:?}, expected {expected:?}"))
+}
+
+fn first_unequal<T: PartialEq + fmt::Debug>(name: &str, expected: &[T], actual: &[T]) -> Option<String> {
+    let index = (0..expected.len().max(actual.len())).find(|index| expected.get(*index) != actual.get(*index))?;
+    Some(format!("{name} {index} is {:#?}, expected {:#?}", actual.get(index), expected.get(index)))
+}
