@@ -14,7 +14,8 @@ import { fileURLToPath } from 'node:url';
 const here = path.dirname(fileURLToPath(import.meta.url));
 const root = path.resolve(process.argv[2] ?? path.join(here, '..', '..', 'target', 'bench-contracts'));
 const manifest = JSON.parse(fs.readFileSync(path.join(here, 'packages.json'), 'utf8'));
-const say = text => process.stderr.write(`contracts: ${text}\n`);
+let worked = false;
+const say = text => { worked = true; process.stderr.write(`contracts: ${text}\n`); };
 const npm = (args, cwd) => execFileSync('npm', args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
 const folderOf = spec => path.join(root, 'packages', spec.replaceAll('/', '+'));
 
@@ -100,4 +101,4 @@ for (const unit of manifest.compile) {
     write(name, `sources/${unit.source}, solc ${manifest.compilers[unit.compiler]}`, contract.abi, contract.evm.bytecode.object, contract.evm.bytecode.linkReferences);
   }
 }
-say(`ready in ${path.join(root, 'artifacts')}`);
+if (worked) say(`ready in ${path.join(root, 'artifacts')}`);

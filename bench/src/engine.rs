@@ -8,11 +8,16 @@ use crate::{
 use alloy_eip7928::BlockAccessList;
 use braid_runtime::{
     AccessHints, BlockOutcome, ChainSpec, Engine, EngineConfig, Outputs, RecoveredBlock, ScheduleReport,
+    engine::Timings,
     oracle::{self, BlockTrace, execute_serial},
     predict::{Predictor, PredictorConfig},
 };
 use serde::Serialize;
-use std::{fmt, str::FromStr, time::Instant};
+use std::{
+    fmt,
+    str::FromStr,
+    time::{Duration, Instant},
+};
 
 /// What the engine knows of a block beforehand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -97,6 +102,27 @@ impl EngineSide {
         let reports = vec![ScheduleReport::default(); preparations.len()];
         Ok(Self { engine, threads, knowledge, preparations, reports })
     }
+
+    /// Executes a block as [`Side::execute`] does, with what it then knows, and tells how it went inside. Not for timing.
+    pub fn inspect(&mut self, position: usize, case: &Case) -> Result<Option<Box<Timings>>, SideError> {
+        let (_, outcome) = self.run(position, case, Outputs { report: true, ..Outputs::default() })?;
+        Ok(outcome.report.timings)
+    }
+
+    fn run(&mut self, position: usize, case: &Case, outputs: Outputs) -> Result<(Duration, BlockOutcome), SideError> {
+        let preparation = &self.preparations[position];
+        let predictor = preparation
+            .predictor
+            .as_ref()
+            .and_then(|saved| Predictor::load(saved, PredictorConfig::default()).ok())
+            .unwrap_or_default();
+        self.engine.set_predictor(predictor);
+        let spec = spec_of(&case.chain);
+        let hints = preparation.access_list.as_ref().map_or(AccessHints::Predicted, AccessHints::Exact);
+        let started = Instant::now();
+        let outcome = run(&mut self.engine, case, &spec, hints, outputs)?;
+        Ok((started.elapsed(), outcome))
+    }
 }
 
 fn new_engine(threads: usize) -> Result<Engine, String> {
@@ -109,18 +135,7 @@ impl Side for EngineSide {
     }
 
     fn execute(&mut self, position: usize, case: &Case) -> Result<Execution, SideError> {
-        let preparation = &self.preparations[position];
-        let predictor = preparation
-            .predictor
-            .as_ref()
-            .and_then(|saved| Predictor::load(saved, PredictorConfig::default()).ok())
-            .unwrap_or_default();
-        self.engine.set_predictor(predictor);
-        let spec = spec_of(&case.chain);
-        let hints = preparation.access_list.as_ref().map_or(AccessHints::Predicted, AccessHints::Exact);
-        let started = Instant::now();
-        let outcome = run(&mut self.engine, case, &spec, hints, Outputs::default())?;
-        let elapsed = started.elapsed();
+        let (elapsed, outcome) = self.run(position, case, Outputs::default())?;
         self.reports[position] = outcome.report;
         Ok(Execution { elapsed, receipts: outcome.receipts, diff: MergedDiff::Plain(outcome.diff) })
     }
@@ -132,6 +147,7 @@ pub fn learn<'a>(cases: impl IntoIterator<Item = &'a Case>, threads: usize) -> R
         new_engine(threads).map_err(|message| SideError::Transaction { index: 0, source: message.into() })?;
     for case in cases {
         run(&mut engine, case, &spec_of(&case.chain), AccessHints::Predicted, Outputs::default())?;
+        engine.learn();
     }
     Ok(engine.predictor().save())
 }

@@ -9,16 +9,12 @@ use crate::{
     baseline::{Bundle, Map},
     digest::{Digest, first_difference},
     engine::{EngineSide, Knowledge, Preparation, exact_list, learn, trace},
+    figures::{BlockFigures, Comparison, EngineFigures, Limits, Prediction, ProfileFigures, Spread},
     memory,
     side::{Side, SideError},
     workload::{self, Case, Profile, Size, Workload, WorkloadError},
 };
 use alloy_consensus::Transaction as _;
-use braid_runtime::{
-    bounds::{Bounds, Cost},
-    oracle::BlockTrace,
-};
-use serde::Serialize;
 use std::time::Duration;
 
 /// Runs that warm caches, maps and threads up before anything counts.
@@ -44,7 +40,7 @@ pub struct Plan {
 pub enum MeasureError {
     /// The blocks could not be made.
     #[error(transparent)]
-    Workload(#[from] WorkloadError),
+    Workload(Box<WorkloadError>),
     /// A side failed.
     #[error("{side} cannot execute block {block}: {source}")]
     Side {
@@ -70,146 +66,9 @@ pub enum MeasureError {
     Start(String),
 }
 
-/// Median of a sample with its spread.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Spread {
-    /// Median.
-    pub median: f64,
-    /// First quartile.
-    pub low: f64,
-    /// Third quartile.
-    pub high: f64,
-}
-
-impl Spread {
-    /// Quartiles of a sample.
-    pub fn of(mut sample: Vec<f64>) -> Self {
-        sample.sort_by(f64::total_cmp);
-        let at = |quarter: usize| match sample.len() {
-            0 => 0.0,
-            length => {
-                let position = (length - 1) as f64 * quarter as f64 / 4.0;
-                let (below, part) = (position as usize, position.fract());
-                let above = (below + 1).min(length - 1);
-                sample[below] * (1.0 - part) + sample[above] * part
-            }
-        };
-        Self { median: at(2), low: at(1), high: at(3) }
-    }
-}
-
-/// One block of a comparison.
-#[derive(Clone, Debug, Serialize)]
-pub struct BlockFigures {
-    /// Name.
-    pub name: String,
-    /// Transactions.
-    pub transactions: usize,
-    /// Gas used.
-    pub gas: u64,
-    /// Milliseconds of A, median.
-    pub a_ms: f64,
-    /// Milliseconds of B, median.
-    pub b_ms: f64,
-    /// A / B in pairs.
-    pub ratio: Spread,
-}
-
-/// Two sides on the same blocks.
-#[derive(Clone, Debug, Serialize)]
-pub struct Comparison {
-    /// Milliseconds of A, all blocks together, median.
-    pub a_ms: f64,
-    /// Milliseconds of B, all blocks together, median.
-    pub b_ms: f64,
-    /// A / B in pairs, all blocks together: by how much B is quicker.
-    pub ratio: Spread,
-    /// CPU seconds of one run of A over all blocks, user and system, mean.
-    pub a_cpu: f64,
-    /// CPU seconds of one run of B.
-    pub b_cpu: f64,
-    /// Block by block.
-    pub blocks: Vec<BlockFigures>,
-}
-
-/// How much quicker than serial execution a block can be at most; see [`braid_runtime::bounds`].
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Limits {
-    /// Conflict bound.
-    pub b0: f64,
-    /// List schedule with perfect prediction.
-    pub b1: f64,
-    /// Value oracle.
-    pub b2: f64,
-}
-
-impl Limits {
-    /// Limits of all blocks executed one after the other.
-    fn of(traces: &[BlockTrace], threads: usize) -> Self {
-        let bounds: Vec<_> = traces.iter().map(|trace| trace.bounds(Cost::Time, threads)).collect();
-        let serial: f64 = bounds.iter().map(|bounds| bounds.serial as f64).sum();
-        let over = |speed_up: fn(&Bounds) -> f64| {
-            let time: f64 = bounds.iter().map(|bounds| bounds.serial as f64 / speed_up(bounds)).sum();
-            if time > 0.0 { serial / time } else { 1.0 }
-        };
-        Self { b0: over(|bounds| bounds.b0), b1: over(|bounds| bounds.b1), b2: over(|bounds| bounds.b2) }
-    }
-}
-
-/// The engine against the best serial baseline.
-#[derive(Clone, Debug, Serialize)]
-pub struct EngineFigures {
-    /// Threads.
-    pub threads: usize,
-    /// What it knew.
-    pub knowledge: Knowledge,
-    /// A is the best serial baseline, B the engine.
-    pub comparison: Comparison,
-    /// Bounds at this number of threads.
-    pub limits: Limits,
-    /// Most heap bytes alive at once in a first run, beyond the blocks themselves.
-    pub peak_bytes: u64,
-    /// Transactions executed again, all blocks together.
-    pub re_executions: u64,
-    /// Plain transfers done without the EVM.
-    pub native: u64,
-    /// Transactions that ran ahead of their turn and held.
-    pub ahead: u64,
-    /// Transactions executed at their turn.
-    pub ordered: u64,
-    /// Transactions of which nothing was predicted.
-    pub unknown: u64,
-    /// Blocks that serial revm had to decide in the end.
-    pub fallbacks: u64,
-}
-
-/// All figures of one profile.
-#[derive(Clone, Debug, Serialize)]
-pub struct ProfileFigures {
-    /// Name of the profile.
-    pub name: &'static str,
-    /// Group it is reported with.
-    pub group: &'static str,
-    /// What was generated.
-    pub notes: String,
-    /// Transactions in all blocks.
-    pub transactions: usize,
-    /// Gas of all blocks.
-    pub gas: u64,
-    /// A is baseline (a), B baseline (b).
-    pub baselines: Comparison,
-    /// Name of the quicker one.
-    pub best: &'static str,
-    /// Most heap bytes of baselines (a) and (b) alive at once in a first run.
-    pub baseline_peak_bytes: [u64; 2],
-    /// The engine.
-    pub engine: Vec<EngineFigures>,
-}
-
-impl ProfileFigures {
-    /// Milliseconds of the best serial baseline.
-    pub fn serial_ms(&self) -> f64 {
-        self.baselines.a_ms.min(self.baselines.b_ms)
+impl From<WorkloadError> for MeasureError {
+    fn from(error: WorkloadError) -> Self {
+        Self::Workload(Box::new(error))
     }
 }
 
@@ -409,6 +268,12 @@ pub fn measure(profile: &Profile, plan: &Plan, progress: &mut dyn FnMut(&str)) -
             let mut side = new()?;
             let best: &mut dyn Side = if map_is_best { &mut map } else { &mut bundle };
             let comparison = compare(best, &mut side, cases, &expected, plan.pairs)?;
+            let mut timings = Vec::new();
+            for (position, case) in cases.iter().enumerate() {
+                let name = side.name();
+                let failed = |source| MeasureError::Side { side: name, block: case.name.clone(), source };
+                timings.extend(side.inspect(position, case).map_err(failed)?);
+            }
             let count =
                 |of: fn(&braid_runtime::ScheduleReport) -> u32| side.reports.iter().map(of).map(u64::from).sum();
             engine.push(EngineFigures {
@@ -417,6 +282,7 @@ pub fn measure(profile: &Profile, plan: &Plan, progress: &mut dyn FnMut(&str)) -
                 comparison,
                 limits: Limits::of(&traces, *threads),
                 peak_bytes,
+                prediction: Prediction::of(&timings),
                 re_executions: count(|report| report.re_executions),
                 native: count(|report| report.native),
                 ahead: count(|report| report.ahead),
@@ -429,6 +295,7 @@ pub fn measure(profile: &Profile, plan: &Plan, progress: &mut dyn FnMut(&str)) -
     Ok(ProfileFigures {
         name: profile.name,
         group: profile.group,
+        size: profile.is_generated().then(|| plan.size.to_string()),
         transactions: cases.iter().map(|case| case.block.senders().len()).sum(),
         gas: expected.iter().map(|(_, gas)| gas).sum(),
         notes: workload.notes,
@@ -437,17 +304,4 @@ pub fn measure(profile: &Profile, plan: &Plan, progress: &mut dyn FnMut(&str)) -
         baseline_peak_bytes,
         engine,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quartiles_of_a_sample() {
-        let spread = Spread::of(vec![5.0, 1.0, 3.0, 2.0, 4.0]);
-        assert_eq!((spread.low, spread.median, spread.high), (2.0, 3.0, 4.0));
-        assert_eq!(Spread::of(vec![7.0]).median, 7.0);
-        assert_eq!(Spread::of(vec![1.0, 2.0]).median, 1.5);
-    }
 }

@@ -8,6 +8,7 @@ pub mod chain;
 pub mod contracts;
 pub mod digest;
 pub mod engine;
+pub mod figures;
 pub mod harness;
 pub mod machine;
 pub mod memory;

@@ -2,7 +2,8 @@
 
 use braid_bench::{
     engine::Knowledge,
-    harness::{self, Plan, ProfileFigures},
+    figures::ProfileFigures,
+    harness::{self, Plan},
     machine::Machine,
     memory::{self, CountingAllocator},
     report,
@@ -31,7 +32,7 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
         braid-bench --list\n  \
         braid-bench transfers-independent erc20-independent --size 1G --threads 1,2\n  \
         braid-bench dex mainnet --knowledge cold,warm,exact --report results.md\n  \
-        braid-bench --baselines-only --size 30M\n\n\
+        braid-bench --baselines-only --size 30M,1G\n\n\
         Exit codes: 0 measured, 1 something could not be run, 2 two sides gave different results."
 )]
 struct Arguments {
@@ -40,9 +41,9 @@ struct Arguments {
     /// List all profiles and what they show, then stop.
     #[arg(long)]
     list: bool,
-    /// Gas of generated blocks: 30M, 100M, 1G, or any number between 1M and 4G.
-    #[arg(long, default_value = "100M")]
-    size: Size,
+    /// Gas of generated blocks: 30M, 100M, 1G, any number between 1M and 4G, or several of them.
+    #[arg(long, value_delimiter = ',', default_value = "100M")]
+    size: Vec<Size>,
     /// Thread counts of the engine.
     #[arg(long, value_delimiter = ',', default_value = "2")]
     threads: Vec<usize>,
@@ -97,8 +98,8 @@ fn write(path: &PathBuf, text: &str) -> Result<(), String> {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode, String> {
-    let plan = Plan {
-        size: arguments.size,
+    let mut plan = Plan {
+        size: arguments.size.first().copied().unwrap_or(Size::MEDIUM),
         seed: arguments.seed,
         pairs: usize::from(arguments.pairs),
         threads: arguments.threads.clone(),
@@ -107,19 +108,29 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     if plan.threads.contains(&0) {
         return Err("a thread count must be at least 1".to_owned());
     }
-    let profiles = chosen(&arguments.profiles)?;
+    // Generated blocks at every size, real ones once.
+    let runs: Vec<(&Profile, Size)> = chosen(&arguments.profiles)?
+        .into_iter()
+        .flat_map(|profile| {
+            let sizes =
+                if profile.is_generated() { arguments.size.as_slice() } else { std::slice::from_ref(&plan.size) };
+            sizes.iter().map(move |size| (profile, *size)).collect::<Vec<_>>()
+        })
+        .collect();
     let machine = Machine::here();
     eprintln!(
-        "{}, {} cores; commit {}; size {}, seed {}, {} pairs",
-        machine.processor, machine.cores, machine.commit, plan.size, plan.seed, plan.pairs
+        "{}, {} cores; commit {}; seed {}, {} pairs",
+        machine.processor, machine.cores, machine.commit, plan.seed, plan.pairs
     );
     let terminal = std::io::stderr().is_terminal();
     let (mut measured, mut skipped, mut mismatch) = (Vec::<ProfileFigures>::new(), Vec::new(), false);
-    for (index, profile) in profiles.iter().enumerate() {
+    for (index, (profile, size)) in runs.iter().enumerate() {
         let started = Instant::now();
+        plan.size = *size;
+        let place = format!("[{}/{}] {} {size}", index + 1, runs.len(), profile.name);
         let mut progress = |step: &str| {
             if terminal {
-                eprint!("\r\x1b[2K[{}/{}] {}: {step}", index + 1, profiles.len(), profile.name);
+                eprint!("\r\x1b[2K{place}: {step}");
                 let _ = std::io::stderr().flush();
             }
         };
@@ -127,7 +138,6 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
         if terminal {
             eprint!("\r\x1b[2K");
         }
-        let place = format!("[{}/{}] {}", index + 1, profiles.len(), profile.name);
         match result {
             Ok(figures) => {
                 let speed_ups: Vec<_> =
@@ -138,14 +148,14 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
             Err(error) => {
                 eprintln!("{place}: NOT MEASURED: {error}");
                 mismatch |= matches!(error, harness::MeasureError::Mismatch { .. });
-                skipped.push((profile.name.to_owned(), error.to_string()));
+                skipped.push((format!("{} {size}", profile.name), error.to_string()));
             }
         }
     }
     println!("{}", report::terminal(&measured));
     if let Some(path) = &arguments.json {
         let json = serde_json::json!({
-            "machine": machine, "size": plan.size.gas, "seed": plan.seed, "pairs": plan.pairs,
+            "machine": machine, "seed": plan.seed, "pairs": plan.pairs,
             "profiles": measured, "not_measured": skipped,
         });
         write(path, &format!("{json:#}\n"))?;

@@ -1,13 +1,14 @@
 //! Tables: on the terminal, and as the Markdown report.
 
 use crate::{
-    harness::{EngineFigures, Plan, ProfileFigures},
+    figures::{EngineFigures, ProfileFigures},
+    harness::Plan,
     machine::Machine,
 };
 use comfy_table::{CellAlignment, Table, presets};
 use std::fmt::Write;
 
-const HEADINGS: [&str; 15] = [
+const HEADINGS: [&str; 16] = [
     "profile",
     "engine",
     "Mgas",
@@ -18,6 +19,7 @@ const HEADINGS: [&str; 15] = [
     "speed-up",
     "quartiles",
     "B0 / B1 / B2",
+    "prediction",
     "CPU",
     "again",
     "Ggas/s",
@@ -25,12 +27,20 @@ const HEADINGS: [&str; 15] = [
     "memory",
 ];
 
-fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 15] {
+/// Precision and recall, where the predictor was asked at all.
+fn prediction(engine: &EngineFigures) -> String {
+    match engine.prediction.transactions {
+        0 => "–".to_owned(),
+        _ => format!("{:.0} / {:.0} %", 100.0 * engine.prediction.precision, 100.0 * engine.prediction.recall),
+    }
+}
+
+fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 16] {
     let ms = |value: f64| format!("{value:.2}");
     let none = || "–".to_owned();
     let (gas, transactions) = (profile.gas as f64, profile.transactions as f64);
     let start = [
-        profile.name.to_owned(),
+        profile.title(),
         engine.map_or_else(none, |engine| format!("{} × {}", engine.threads, engine.knowledge)),
         format!("{:.1}", gas / 1e6),
         profile.transactions.to_string(),
@@ -46,6 +56,7 @@ fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 15]
                 format!("{:.2}×", comparison.ratio.median),
                 format!("{:.2}–{:.2}", comparison.ratio.low, comparison.ratio.high),
                 format!("{:.2} / {:.2} / {:.2}", engine.limits.b0, engine.limits.b1, engine.limits.b2),
+                prediction(engine),
                 format!("{:.2}×", comparison.b_cpu / comparison.a_cpu),
                 engine.re_executions.to_string(),
                 format!("{:.2}", gas / milliseconds / 1e6),
@@ -62,6 +73,7 @@ fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 15]
                 none(),
                 none(),
                 none(),
+                none(),
                 format!("{:.2}", gas / milliseconds / 1e6),
                 format!("{:.1}", transactions / milliseconds),
                 none(),
@@ -72,7 +84,7 @@ fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 15]
     std::array::from_fn(|_| cells.next().unwrap_or_default())
 }
 
-fn rows(profiles: &[&ProfileFigures]) -> Vec<[String; 15]> {
+fn rows(profiles: &[&ProfileFigures]) -> Vec<[String; 16]> {
     profiles
         .iter()
         .flat_map(|profile| {
@@ -141,15 +153,8 @@ pub fn markdown(machine: &Machine, plan: &Plan, profiles: &[ProfileFigures], ski
         text,
         "Written by `cargo run --release -p braid-bench -- --report docs/results.md`; not edited by hand.\n\n\
          * Machine: {}, {} cores, {} GiB, {}.\n* Commit: `{}`.\n\
-         * Generated blocks: {} gas each, seed {}. {} pairs of runs in each comparison, order ABBA.\n",
-        machine.processor,
-        machine.cores,
-        machine.memory_gib,
-        machine.system,
-        machine.commit,
-        plan.size,
-        plan.seed,
-        plan.pairs,
+         * Generated blocks: seed {}. {} pairs of runs in each comparison, order ABBA.\n",
+        machine.processor, machine.cores, machine.memory_gib, machine.system, machine.commit, plan.seed, plan.pairs,
     );
     text.push_str(EXPLANATION);
     let mut groups: Vec<&str> = Vec::new();
@@ -162,7 +167,7 @@ pub fn markdown(machine: &Machine, plan: &Plan, profiles: &[ProfileFigures], ski
         let members: Vec<_> = profiles.iter().filter(|profile| profile.group == group).collect();
         let _ = writeln!(text, "## {group}\n");
         for profile in &members {
-            let _ = writeln!(text, "* `{}`: {}.", profile.name, profile.notes);
+            let _ = writeln!(text, "* `{}`: {}.", profile.title(), profile.notes);
         }
         text.push('\n');
         let rows: Vec<_> = rows(&members).into_iter().map(Vec::from).collect();
@@ -187,7 +192,8 @@ revm's `State` up to `take_bundle`; baseline b is one EVM over flat maps written
 with receipts and the merged state change; the digests of both are compared on every single run. *engine* is threads × \
 what it knew beforehand: cold (nothing), warm (templates from other blocks, never this one), exact (the block's access list). \
 B0 / B1 / B2 are bounds for that number of threads, from one traced serial run: the conflict bound, a list schedule with perfect prediction, \
-and the value oracle (exact list, every transaction independent). \
+and the value oracle (exact list, every transaction independent). *prediction* is the precision and the recall of the predicted storage \
+slots of all transactions for which the predictor was asked. \
 *CPU* is processor time relative to the baseline, *again* counts transactions executed a second time, *memory* is the peak of live heap \
 bytes in a first run relative to the same baseline. Figures are execution only: no state root, no disk, no signatures.
 

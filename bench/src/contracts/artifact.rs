@@ -37,6 +37,11 @@ fn installed() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench-contracts")
 }
 
+/// Whether the contracts were installed before, so that no network is needed.
+pub fn is_installed() -> bool {
+    installed().join("artifacts").join("BenchGiant.json").is_file()
+}
+
 /// Fetches and compiles the contracts, unless they are there already. The script prints what it does on stderr.
 pub fn install() -> Result<(), ContractError> {
     static DONE: OnceLock<()> = OnceLock::new();

@@ -161,7 +161,7 @@ impl Deployer {
         C::abi_decode_returns(output.data()).map_err(|source| ContractError::Decode {
             address: to,
             what: C::SIGNATURE,
-            source,
+            source: source.into(),
         })
     }
 
@@ -184,7 +184,7 @@ impl Deployer {
         C::abi_decode_returns(&output).map_err(|source| ContractError::Decode {
             address: to,
             what: C::SIGNATURE,
-            source,
+            source: source.into(),
         })
     }
 

@@ -7,7 +7,7 @@
 mod artifact;
 mod deployer;
 
-pub use artifact::{Artifact, install};
+pub use artifact::{Artifact, install, is_installed};
 pub use deployer::{Deployer, arguments, genesis};
 
 use alloy_primitives::{Address, Bytes};
@@ -73,6 +73,6 @@ pub enum ContractError {
         what: &'static str,
         /// What is wrong.
         #[source]
-        source: alloy_sol_types::Error,
+        source: Box<alloy_sol_types::Error>,
     },
 }

@@ -74,6 +74,13 @@ pub struct Profile {
     pub(super) build: fn(&Self, Size, u64) -> Result<Workload, WorkloadError>,
 }
 
+impl Profile {
+    /// Whether size and seed matter: real blocks are as they are.
+    pub fn is_generated(&self) -> bool {
+        self.group != "mainnet"
+    }
+}
+
 impl fmt::Debug for Profile {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Profile").field("name", &self.name).finish_non_exhaustive()
