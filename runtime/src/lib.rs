@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod access_list;
+pub mod baseline;
 pub mod block;
 pub mod block_checks;
 pub mod block_hooks;
@@ -29,6 +30,8 @@ pub use chain_spec::{ChainSpec, ChainSpecError};
 pub use error::{BlockError, InvalidBlock};
 
 pub use diff::{AccountDiff, AccountState, SlotDiff, StateDiff};
+
+pub use baseline::SerialBaseline;
 
 pub use outcome::{BlockOutcome, Outputs};
 
