@@ -111,11 +111,10 @@ impl EngineSide {
 
     fn run(&mut self, position: usize, case: &Case, outputs: Outputs) -> Result<(Duration, BlockOutcome), SideError> {
         let preparation = &self.preparations[position];
-        let predictor = preparation
-            .predictor
-            .as_ref()
-            .and_then(|saved| Predictor::load(saved, PredictorConfig::default()).ok())
-            .unwrap_or_default();
+        let predictor = match &preparation.predictor {
+            Some(saved) => Predictor::load(saved, PredictorConfig::default())?,
+            None => Predictor::default(),
+        };
         self.engine.set_predictor(predictor);
         let spec = spec_of(&case.chain);
         let hints = preparation.access_list.as_ref().map_or(AccessHints::Predicted, AccessHints::Exact);

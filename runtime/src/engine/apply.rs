@@ -80,8 +80,7 @@ fn apply_account(access: &mut AccountAccess, index: u32, spec: SpecId) {
 /// Adds `fee` wei to the beneficiary, touching it.
 pub(crate) fn pay_fee(beneficiary: &AccountEntry, fee: U256, index: u32, spec: SpecId) -> FeePayment {
     let (before, after) = add_balance(beneficiary, fee, index, spec);
-    let balance = |state: Option<AccountState>| state.map_or(U256::ZERO, |state| state.balance);
-    FeePayment { before: balance(before), after: balance(after) }
+    FeePayment { before, after }
 }
 
 /// Adds `amount` wei to an account, touching it. Returns its state before and after.

@@ -1,6 +1,6 @@
 //! What all workers of a block share.
 
-use super::{slots::TransactionSlot, timeline::Timeline};
+use super::{lessons::Lessons, slots::TransactionSlot, timeline::Timeline};
 use crate::{
     RecoveredBlock,
     state::{AccountRef, BlockState, Snapshot},
@@ -22,6 +22,8 @@ pub(crate) struct BlockContext<'b> {
     pub(crate) beneficiary: AccountRef,
     pub(crate) precompiles: BraidPrecompiles,
     pub(crate) slots: Vec<TransactionSlot>,
+    /// Where recordings go.
+    pub(crate) lessons: &'b Lessons,
     /// The block's own access list was supplied and is in the state.
     pub(crate) is_exact: bool,
     /// Keep every transaction's accesses: somebody wants the access list or a report.

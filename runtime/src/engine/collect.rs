@@ -76,17 +76,9 @@ pub(crate) fn list_accesses(
         account.storage.insert(access.entry.slot, slot);
     }
     if let Some(payment) = record.fee_payment {
-        let account = accounts.entry(beneficiary.address).or_insert_with(|| {
-            let committed = beneficiary.committed();
-            let mut state = committed.state.unwrap_or(AccountState {
-                balance: payment.after,
-                nonce: 0,
-                code_hash: KECCAK_EMPTY,
-            });
-            state.balance = payment.before;
-            account_before(Some(state))
-        });
-        account.info.balance = payment.after;
+        let account = accounts.entry(beneficiary.address).or_insert_with(|| account_before(payment.before));
+        let paid = info(payment.after, account.info.code.take());
+        account.info = paid;
         account.mark_touch();
     }
     for (address, account) in &mut accounts {

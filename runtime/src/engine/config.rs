@@ -14,6 +14,21 @@ pub enum Mode {
     Forced,
 }
 
+/// When the engine learns from what it executes.
+///
+/// Learning from one transaction costs about as much as executing it, so it pays off over many blocks, not within one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Learning {
+    /// Never.
+    Off,
+    /// Transactions that teach something are recorded; [`Engine::learn`](super::Engine::learn) learns from them whenever the caller has
+    /// time.
+    #[default]
+    BetweenBlocks,
+    /// As soon as the next transactions are planned.
+    WithinBlocks,
+}
+
 /// Configuration of an [`Engine`](super::Engine).
 #[derive(Clone, Debug, PartialEq)]
 pub struct EngineConfig {
@@ -25,12 +40,14 @@ pub struct EngineConfig {
     pub min_parallelism: f64,
     /// Transactions planned at a time, at most.
     pub batch: usize,
-    /// Unknown transactions after which a batch ends, so that what they teach serves the next one.
+    /// Unknown transactions after which a batch ends if the engine learns within blocks, so that what they teach serves the next one.
     pub unknown_per_batch: usize,
     /// Part of the executions ahead that may turn out wrong before the engine holds back.
     pub max_retry_share: f64,
-    /// Learn from executed transactions.
-    pub learn: bool,
+    /// When the engine learns.
+    pub learning: Learning,
+    /// Transactions recorded for learning in one block, at most.
+    pub lessons_per_block: usize,
     /// Bytes of the shared cache of precompile results; zero turns it off.
     pub precompile_cache_bytes: usize,
 }
@@ -44,7 +61,8 @@ impl Default for EngineConfig {
             batch: 1024,
             unknown_per_batch: 16,
             max_retry_share: 0.3,
-            learn: true,
+            learning: Learning::default(),
+            lessons_per_block: 128,
             precompile_cache_bytes: 16 << 20,
         }
     }

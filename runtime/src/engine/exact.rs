@@ -14,7 +14,10 @@ use crate::{
 use alloy_eip7928::{AccountChanges, BlockAccessList};
 use alloy_primitives::{Address, U256, keccak256};
 use parking_lot::Mutex;
-use revm::{primitives::KECCAK_EMPTY, state::Bytecode};
+use revm::{
+    primitives::KECCAK_EMPTY,
+    state::{AccountStatus, Bytecode},
+};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Accounts of a list that a worker takes at a time.
@@ -184,21 +187,22 @@ impl ListCheck {
     }
 
     /// Compares a committed transaction.
-    pub(crate) fn transaction(&mut self, record: &TransactionRecord, beneficiary: AccountRef) {
+    pub(crate) fn transaction(&mut self, record: &TransactionRecord, beneficiary: AccountRef, state: &BlockState) {
         let mut fee = record.fee_payment;
         for access in &record.accounts {
             let mut after = access.after;
             if access.entry.is(beneficiary)
                 && let Some(payment) = fee.take()
             {
-                after = with_balance(after, payment.after);
+                after = payment.after;
             }
             self.account(&access.entry, record.index, access.before, after);
+            if access.status.contains(AccountStatus::SelfDestructed) {
+                self.destroyed(access.entry, record.index, state);
+            }
         }
         if let Some(payment) = fee {
-            let state = beneficiary.committed().state;
-            let before = with_balance(state, payment.before);
-            self.account(&beneficiary, record.index, before, with_balance(state, payment.after));
+            self.account(&beneficiary, record.index, payment.before, payment.after);
         }
         for access in &record.slots {
             let marks = access.entry.marks();
@@ -251,6 +255,18 @@ impl ListCheck {
         }
     }
 
+    /// Compares the slots of an account that was destroyed: the list has to set those to zero that were not, as far as it names them.
+    fn destroyed(&mut self, entry: AccountRef, index: u32, state: &BlockState) {
+        state.for_each_slot(|slot| {
+            if slot.account.is(entry) && slot.marks().is_listed() && !slot.read(index).0.is_zero() {
+                self.found.changes += 1;
+                if !slot.versions().iter().any(|version| version.index == index && version.value.is_zero()) {
+                    self.fail(|| format!("slot {} of destroyed {} keeps its value", slot.slot, entry.address));
+                }
+            }
+        });
+    }
+
     /// Compares a slot that a system call read, or wrote if `written`; `was_listed` tells whether the list had the value.
     pub(crate) fn system_slot(&mut self, slot: &crate::state::SlotRef, written: bool, was_listed: bool) {
         let marks = slot.marks();
@@ -273,11 +289,6 @@ impl ListCheck {
             self.mismatch = Some(what());
         }
     }
-}
-
-fn with_balance(state: Option<AccountState>, balance: U256) -> Option<AccountState> {
-    let state = state.unwrap_or(AccountState { balance, nonce: 0, code_hash: KECCAK_EMPTY });
-    Some(AccountState { balance, ..state })
 }
 
 fn at<T>(changes: &[T], index: u32, of: impl Fn(&T) -> u32) -> Option<&T> {

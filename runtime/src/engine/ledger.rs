@@ -87,7 +87,7 @@ impl Ledger {
         };
         let mut outcome = self.commit_record(block, evm, position, &mut record);
         if let Some(check) = &mut self.check {
-            check.transaction(&record, block.beneficiary);
+            check.transaction(&record, block.beneficiary, block.state);
             if let Some(mismatch) = check.mismatch() {
                 outcome = Err(Stop::Doubt(format!("the supplied access list is wrong at transaction {position}: {mismatch}")));
             }
@@ -163,7 +163,16 @@ impl Ledger {
             Class::Ordered => self.counters.ordered += 1,
             Class::Unplanned => unreachable!("transaction {position} was never planned"),
         }
-        execute(block, evm, position, false, record).map_err(|error| match error {
+        if slot.is_recorded() && slot.class() == Class::Ordered {
+            evm.ctx.journaled_state.lesson = Some(Box::default());
+        }
+        let result = execute(block, evm, position, false, record);
+        if let Some(lesson) = evm.ctx.journaled_state.lesson.take()
+            && result.is_ok()
+        {
+            block.lessons.hand_in(block, position, lesson, record);
+        }
+        result.map_err(|error| match error {
             EVMError::Database(error) => Stop::Database(error),
             error => Stop::Doubt(format!("transaction {position}: {error}")),
         })?;

@@ -15,6 +15,7 @@ mod collect;
 mod config;
 mod exact;
 mod ledger;
+mod lessons;
 mod native;
 mod ordered_database;
 mod plan;
@@ -25,7 +26,7 @@ mod slots;
 mod timeline;
 mod worker;
 
-pub use config::{AccessHints, EngineConfig, Mode};
+pub use config::{AccessHints, EngineConfig, Learning, Mode};
 pub use report::{HotSlot, Misprediction, Path, ScheduleReport, Span, SpanKind, Timings};
 
 use crate::{
@@ -39,9 +40,9 @@ use crate::{
 use block_context::BlockContext;
 use exact::{ExactList, ListCheck};
 use ledger::Stop;
+use lessons::Lessons;
 use ordered_database::OrderedDatabase;
 use parking_lot::Mutex;
-use record::TransactionRecord;
 use braid_precompiles::{BraidPrecompiles, PrecompileCache, PrecompileCacheConfig};
 use plan::Planner;
 use revm::{DatabaseRef, primitives::hardfork::SpecId};
@@ -55,10 +56,13 @@ pub struct Engine {
     config: EngineConfig,
     pool: Option<rayon::ThreadPool>,
     predictor: Mutex<Predictor>,
-    state: BlockState,
+    state: Option<BlockState>,
     /// One for each thread; making one costs more than a small block does.
     memories: Vec<Option<WorkerMemory>>,
-    records: Vec<TransactionRecord>,
+    /// Scheduling slots, and those that the last block had no use for.
+    slots: Vec<TransactionSlot>,
+    spare_slots: Vec<TransactionSlot>,
+    lessons: Lessons,
     planner: Option<Planner>,
     precompile_cache: Option<Arc<PrecompileCache>>,
 }
@@ -95,11 +99,13 @@ impl Engine {
             config,
             pool,
             predictor: Mutex::new(Predictor::new(PredictorConfig::default())),
-            state: BlockState::default(),
+            state: None,
             memories: Vec::new(),
             planner: None,
             precompile_cache,
-            records: Vec::new(),
+            slots: Vec::new(),
+            spare_slots: Vec::new(),
+            lessons: Lessons::default(),
         })
     }
 
@@ -113,9 +119,16 @@ impl Engine {
         self.predictor.get_mut()
     }
 
-    /// Replaces what was learned.
+    /// Replaces what was learned, and drops recordings that were not learned from yet.
     pub fn set_predictor(&mut self, predictor: Predictor) {
         self.predictor = Mutex::new(predictor);
+        self.lessons.clear();
+    }
+
+    /// Learns from the transactions that were recorded since the last time ([`Learning::BetweenBlocks`]). Call it when there is time: it takes
+    /// about as long as executing them did. Recordings of more than a few blocks are not kept.
+    pub fn learn(&mut self) {
+        self.lessons.learn(self.predictor.get_mut());
     }
 
     /// Forgets all precompile results, so that a repeated run of a block finds none of its own.
@@ -139,10 +152,13 @@ impl Engine {
         if self.config.mode == Mode::Serial || is_new_fork {
             return oracle::execute_serial(snapshot, block, spec, outputs);
         }
-        let mut state = std::mem::take(&mut self.state);
+        if self.lessons.len() > 4 * self.config.lessons_per_block {
+            self.lessons.clear();
+        }
+        let mut state = self.state.take().unwrap_or_default();
         let outcome = self.execute_parallel(snapshot, &state, block, spec, hints, outputs);
         state.clear();
-        self.state = state;
+        self.state = Some(state);
         match outcome {
             Ok(outcome) => Ok(outcome),
             Err(Failure::Decided(error)) => Err(error),
@@ -202,10 +218,10 @@ impl Engine {
 
         let transactions = block.transactions().len();
         let threads = self.config.threads.max(1);
-        self.records.resize_with(transactions.max(self.records.len()), TransactionRecord::default);
         self.memories.resize_with(threads.max(self.memories.len()), || Some(WorkerMemory::default()));
         let beneficiary =
             state.account(snapshot, env.block_env.beneficiary).map_err(Failure::database)?;
+        let slots = self.take_slots(transactions);
         let shared = Shared::new(
             BlockContext {
                 snapshot,
@@ -216,7 +232,8 @@ impl Engine {
                 env: env.block_env.clone(),
                 beneficiary,
                 precompiles: BraidPrecompiles::new(spec_id, self.precompile_cache.clone(), None),
-                slots: self.records.drain(..transactions).map(TransactionSlot::new).collect(),
+                slots,
+                lessons: &self.lessons,
                 keep_records: outputs.access_list || outputs.report || exact.is_some(),
                 timeline: outputs.report.then(Timeline::start),
                 is_exact: exact.is_some(),
@@ -236,7 +253,7 @@ impl Engine {
         planner.clear();
         self.planner = Some(planner);
         if let Some(stop) = ledger.stop {
-            self.recycle(slots);
+            self.slots = slots;
             return Err(match stop {
                 Stop::Doubt(reason) => Failure::Doubt(reason),
                 Stop::Database(error) => Failure::database(error),
@@ -251,7 +268,7 @@ impl Engine {
             }
         }
         let timings = timeline.map(|timeline| Box::new(timeline.finish(&slots, block)));
-        self.recycle(slots);
+        self.slots = slots;
 
         let mut requests = Default::default();
         let receipts = std::mem::take(&mut ledger.receipts);
@@ -275,20 +292,28 @@ impl Engine {
             gas_used: ledger.gas_used,
             blob_gas_used: blob_gas_used(block, spec_id),
             requests,
-            bundle: None,
+            bundle: outputs
+                .bundle
+                .then(|| diff.to_bundle(parent))
+                .transpose()
+                .map_err(|error| Failure::database(SnapshotError::new(error)))?,
             diff,
             access_list,
             report: ScheduleReport { timings, ..ScheduleReport::new(threads, ledger.counters, plan) },
         })
     }
 
-    /// Keeps the records' memory for the next block.
-    fn recycle(&mut self, slots: Vec<TransactionSlot>) {
-        self.records.extend(slots.into_iter().map(|slot| {
-            let mut record = slot.record.into_inner();
-            record.clear();
-            record
-        }));
+    /// Slots for a block, with the memory of older blocks.
+    fn take_slots(&mut self, transactions: usize) -> Vec<TransactionSlot> {
+        let mut slots = std::mem::take(&mut self.slots);
+        if slots.len() > transactions {
+            self.spare_slots.extend(slots.drain(transactions..));
+        }
+        while slots.len() < transactions {
+            slots.push(self.spare_slots.pop().unwrap_or_default());
+        }
+        slots.iter_mut().for_each(TransactionSlot::reset);
+        slots
     }
 }
 

@@ -39,19 +39,17 @@ impl Database for OrderedDatabase<'_> {
         let entry = self.state.account(self.snapshot, address)?;
         let committed = entry.committed();
         let Some(state) = committed.state else { return Ok(None) };
+        // Code is fetched when somebody asks for it: the parent state may not be able to tell that of an account that is only paid.
         let code = match &committed.new_code {
-            Some(code) => code.clone(),
-            None if state.code_hash == KECCAK_EMPTY => Bytecode::default(),
-            None => match entry.base_code() {
-                Some(code) => code.clone(),
-                None => entry.set_base_code(self.snapshot.code(state.code_hash)?).clone(),
-            },
+            Some(code) => Some(code.clone()),
+            None if state.code_hash == KECCAK_EMPTY => Some(Bytecode::default()),
+            None => entry.base_code().cloned(),
         };
         Ok(Some(AccountInfo {
             balance: state.balance,
             nonce: state.nonce,
             code_hash: state.code_hash,
-            code: Some(code),
+            code,
             account_id: None,
         }))
     }

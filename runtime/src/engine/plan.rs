@@ -6,7 +6,7 @@
 
 use super::{
     block_context::BlockContext,
-    config::{EngineConfig, Mode},
+    config::{EngineConfig, Learning, Mode},
     native::{self, NativeTransfer},
     queue::ReadyQueue,
     slots::{Class, Until},
@@ -38,6 +38,7 @@ pub(crate) struct PlanSummary {
 pub(crate) struct Planner {
     pub(crate) next: usize,
     pub(crate) summary: PlanSummary,
+    recorded: usize,
     hasher: DefaultHashBuilder,
     /// Last predicted writer of a slot or an account field, by hash of the key.
     writers: HashMap<u64, u32>,
@@ -62,6 +63,7 @@ impl Planner {
     pub(crate) fn clear(&mut self) {
         self.next = 0;
         self.summary = PlanSummary::default();
+        self.recorded = 0;
         self.writers.clear();
     }
 
@@ -79,7 +81,9 @@ impl Planner {
         self.edges.clear();
         self.planned.clear();
         let mut unknown = 0;
-        while self.next < block.slots.len() && self.planned.len() < config.batch && unknown < config.unknown_per_batch {
+        let unknown_per_batch =
+            if config.learning == Learning::WithinBlocks { config.unknown_per_batch } else { usize::MAX };
+        while self.next < block.slots.len() && self.planned.len() < config.batch && unknown < unknown_per_batch {
             let position = self.next as u32;
             // What cannot be read now may never be needed: the transaction's own turn will tell.
             let planned = self.plan_one(block, predictor, config, position, all_ordered);
@@ -123,7 +127,8 @@ impl Planner {
             return Ok((Class::Ahead, tx.gas_limit(), true));
         }
         // An EIP-7702 transaction sets code and nonces of accounts that only its signatures name.
-        if all_ordered || tx.is_eip7702() {
+        let ordered = all_ordered || tx.is_eip7702();
+        if ordered && config.learning == Learning::Off {
             return Ok((Class::Ordered, tx.gas_limit(), true));
         }
         let code_hash = match tx.kind() {
@@ -133,6 +138,10 @@ impl Planner {
             TxKind::Create => KECCAK_EMPTY,
         };
         let shape = shape(block, position as usize, code_hash);
+        if ordered {
+            self.ask_for_recording(block, predictor, config, position, &shape);
+            return Ok((Class::Ordered, tx.gas_limit(), true));
+        }
         let view = ParentState { snapshot: block.snapshot, state: block.state };
         let mut prediction = std::mem::take(&mut self.prediction);
         predictor.predict(&shape, &view, &mut self.keccak, &mut prediction);
@@ -140,9 +149,7 @@ impl Planner {
             timeline.predicted(position, &prediction);
         }
         let known = prediction.known;
-        if config.learn && predictor.wants(&shape) {
-            block.slots[position as usize].set_recorded();
-        }
+        self.ask_for_recording(block, predictor, config, position, &shape);
         for key in &prediction.keys {
             self.read(position, &key.key);
         }
@@ -159,6 +166,20 @@ impl Planner {
         let gas = prediction.gas.clamp(21_000, tx.gas_limit().max(21_000));
         self.prediction = prediction;
         Ok((Class::Ahead, gas, known))
+    }
+
+    fn ask_for_recording(
+        &mut self,
+        block: &BlockContext<'_>,
+        predictor: &Predictor,
+        config: &EngineConfig,
+        position: u32,
+        shape: &TransactionShape<'_>,
+    ) {
+        if config.learning != Learning::Off && self.recorded < config.lessons_per_block && predictor.wants(shape) {
+            self.recorded += 1;
+            block.slots[position as usize].set_recorded();
+        }
     }
 
     fn edge(&mut self, position: u32, key: impl std::hash::Hash, until: Until) {

@@ -48,11 +48,11 @@ impl SlotAccess {
     }
 }
 
-/// The beneficiary's balance around the payment of a fee (wei).
+/// The beneficiary around the payment of a fee, after everything else that the transaction did to it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FeePayment {
-    pub(crate) before: U256,
-    pub(crate) after: U256,
+    pub(crate) before: Option<AccountState>,
+    pub(crate) after: Option<AccountState>,
 }
 
 /// Everything an executed transaction leaves behind.
@@ -78,7 +78,7 @@ impl TransactionRecord {
     pub(crate) fn clear(&mut self) {
         self.accounts.clear();
         self.slots.clear();
-        self.logs = Vec::new();
+        self.logs.clear();
         self.fee_payment = None;
         self.fee = U256::ZERO;
         self.abandoned = false;
@@ -119,6 +119,19 @@ impl TransactionRecord {
                 before: record.slot.original_value,
                 after: record.slot.present_value,
             });
+        }
+        if self.destroys() {
+            self.forget_destroyed_slots();
+        }
+    }
+
+    /// What was written to accounts that the transaction destroyed went with them.
+    fn forget_destroyed_slots(&mut self) {
+        let Self { accounts, slots, .. } = self;
+        for account in accounts.iter().filter(|access| access.status.contains(AccountStatus::SelfDestructed)) {
+            for slot in slots.iter_mut().filter(|slot| slot.entry.account.is(account.entry)) {
+                slot.after = slot.before;
+            }
         }
     }
 

@@ -40,7 +40,7 @@ struct Links {
 }
 
 /// Scheduling state of one transaction.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct TransactionSlot {
     class: AtomicU8,
     ran: AtomicBool,
@@ -53,18 +53,19 @@ pub(crate) struct TransactionSlot {
 }
 
 impl TransactionSlot {
-    /// A slot that reuses the memory of an older record.
-    pub(crate) fn new(record: TransactionRecord) -> Self {
-        Self {
-            class: AtomicU8::new(Class::Unplanned as u8),
-            ran: AtomicBool::new(false),
-            recorded: AtomicBool::new(false),
-            waiting: AtomicU32::new(1),
-            priority: AtomicU64::new(0),
-            links: Mutex::default(),
-            native: Mutex::new(None),
-            record: Mutex::new(record),
-        }
+    /// Makes the slot ready for another block, and keeps the memory.
+    pub(crate) fn reset(&mut self) {
+        *self.class.get_mut() = Class::Unplanned as u8;
+        *self.ran.get_mut() = false;
+        *self.recorded.get_mut() = false;
+        *self.waiting.get_mut() = 1;
+        *self.priority.get_mut() = 0;
+        let links = self.links.get_mut();
+        (links.executed, links.committed) = (false, false);
+        links.on_executed.clear();
+        links.on_committed.clear();
+        *self.native.get_mut() = None;
+        self.record.get_mut().clear();
     }
 
     pub(crate) fn class(&self) -> Class {

@@ -5,20 +5,17 @@
 
 use super::{
     block_context::BlockContext,
-    config::EngineConfig,
+    config::{EngineConfig, Learning},
     exact::ListCheck,
     ledger::{Ledger, execute},
-    plan::{Planner, shape},
+    plan::Planner,
     queue::{Pop, ReadyQueue},
-    record::TransactionRecord,
     report::SpanKind,
     slots::{Class, TransactionSlot},
     timeline::Timeline,
 };
-use alloy_consensus::Transaction as _;
-use revm::primitives::KECCAK_EMPTY;
 use crate::{
-    evm::{self, LeanEvm, Lesson, WorkerMemory},
+    evm::{self, LeanEvm, WorkerMemory},
     predict::Predictor,
 };
 use parking_lot::Mutex;
@@ -32,7 +29,6 @@ pub(crate) struct Shared<'b> {
     pub(crate) queue: ReadyQueue,
     pub(crate) planner: Mutex<Planner>,
     pub(crate) ledger: Mutex<Ledger>,
-    lessons: Mutex<Vec<(u32, Box<Lesson>)>>,
     all_planned: AtomicBool,
     /// Executions ahead that were validated so far, and how many of those were wrong.
     validated: AtomicU32,
@@ -49,7 +45,6 @@ impl<'b> Shared<'b> {
             queue: ReadyQueue::default(),
             planner: Mutex::new(planner),
             ledger: Mutex::new(Ledger::new(transactions, check)),
-            lessons: Mutex::default(),
             all_planned: AtomicBool::new(false),
             validated: AtomicU32::new(0),
             wrong: AtomicU32::new(0),
@@ -58,20 +53,7 @@ impl<'b> Shared<'b> {
 
     /// Takes the block's result apart, after all workers have left.
     pub(crate) fn finish(self) -> (Vec<TransactionSlot>, Option<Timeline>, Ledger, Planner) {
-        self.learn(&mut self.predictor.lock());
         (self.block.slots, self.block.timeline, self.ledger.into_inner(), self.planner.into_inner())
-    }
-
-    /// Learns from what was recorded since the last time.
-    pub(crate) fn learn(&self, predictor: &mut Predictor) {
-        let lessons = std::mem::take(&mut *self.lessons.lock());
-        for (position, lesson) in lessons {
-            let to = self.block.block.transactions()[position as usize].to();
-            let entry = to.and_then(|to| self.block.state.account(self.block.snapshot, to).ok());
-            let code_hash = entry.and_then(|entry| entry.base).map_or(KECCAK_EMPTY, |base| base.code_hash);
-            let shape = shape(&self.block, position as usize, code_hash);
-            predictor.learn(&shape, &lesson.observed, &lesson.preimages);
-        }
     }
 
     fn holds_back(&self) -> bool {
@@ -160,7 +142,9 @@ impl<'b> Worker<'b> {
         let hold_back = self.shared.holds_back();
         {
             let mut predictor = self.shared.predictor.lock();
-            self.shared.learn(&mut predictor);
+            if self.shared.config.learning == Learning::WithinBlocks {
+                block.lessons.learn(&mut predictor);
+            }
             planner.plan_batch(block, &predictor, self.shared.config, hold_back, &self.shared.queue);
         }
         true
@@ -184,7 +168,9 @@ impl<'b> Worker<'b> {
                     timeline.ran(position as usize, started, SpanKind::Ahead);
                 }
                 if let Some(lesson) = self.evm.ctx.journaled_state.lesson.take() {
-                    self.hand_in(position, lesson, &record);
+                    if !record.abandoned {
+                        block.lessons.hand_in(block, position as usize, lesson, &record);
+                    }
                 }
                 if !record.abandoned {
                     // Destruction wipes storage for every later reader, which only the commit can do.
@@ -197,15 +183,6 @@ impl<'b> Worker<'b> {
             slot.set_ran();
             next = self.release(slot.take_on_executed());
             self.commit();
-        }
-    }
-
-    /// Keeps a recording for the planner to learn from before it plans the next batch.
-    fn hand_in(&self, position: u32, mut lesson: Box<Lesson>, record: &TransactionRecord) {
-        if !record.abandoned {
-            lesson.observed.gas_used = record.gas_used;
-            lesson.observed.success = record.success;
-            self.shared.lessons.lock().push((position, lesson));
         }
     }
 

@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256};
 use revm::interpreter::{CallScheme, FrameInput};
 
 /// What the predictor learns from.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Lesson {
     pub(crate) observed: ObservedAccesses,
     pub(crate) preimages: KeccakPreimages,

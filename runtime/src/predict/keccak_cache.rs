@@ -18,8 +18,8 @@ pub const MAX_CACHED_INPUT: usize = 128;
 /// Largest distance between a hash and a slot number for which [`KeccakCache::preimage_near`] sees a relation.
 const MAX_OFFSET: u64 = 1 << 32;
 
-/// Bits of the index into the table of 64-byte inputs unless told otherwise: 8,192 entries, 800 kB.
-const DEFAULT_BITS: u32 = 13;
+/// Bits of the index into the table of 64-byte inputs unless told otherwise: 2,048 entries, 200 kB.
+const DEFAULT_BITS: u32 = 11;
 
 #[derive(Clone, Copy)]
 #[repr(C)]

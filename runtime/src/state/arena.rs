@@ -5,7 +5,7 @@
 
 use std::{fmt, marker::PhantomData, ops::Deref, ptr::NonNull};
 
-const CHUNK: usize = 128;
+const CHUNK: usize = 32;
 
 /// Append-only storage with stable addresses, reused from block to block.
 pub(crate) struct Arena<T> {

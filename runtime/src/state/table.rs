@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use revm::state::Bytecode;
 use std::hash::BuildHasher;
 
-const SHARDS: usize = 64;
+const SHARDS: usize = 32;
 
 struct Shard<T> {
     index: HashTable<(u64, super::arena::EntryRef<T>)>,
