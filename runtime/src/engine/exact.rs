@@ -260,7 +260,7 @@ impl ListCheck {
         state.for_each_slot(|slot| {
             if slot.account.is(entry) && slot.marks().is_listed() && !slot.read(index).0.is_zero() {
                 self.found.changes += 1;
-                if !slot.versions().iter().any(|version| version.index == index && version.value.is_zero()) {
+                if slot.written_at(index) != Some(U256::ZERO) {
                     self.fail(|| format!("slot {} of destroyed {} keeps its value", slot.slot, entry.address));
                 }
             }

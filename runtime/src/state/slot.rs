@@ -64,6 +64,11 @@ impl Versions {
         true
     }
 
+    /// The value written at `index` itself.
+    fn at(&self, index: u32) -> Option<U256> {
+        self.first.iter().chain(&self.rest).find(|version| version.index == index).map(|version| version.value)
+    }
+
     fn remove(&mut self, index: u32) -> bool {
         if self.first.is_some_and(|first| first.index == index) {
             self.first = (!self.rest.is_empty()).then(|| self.rest.remove(0));
@@ -140,6 +145,11 @@ impl SlotEntry {
         if versions.remove(index) {
             self.stamp.fetch_add(1, Ordering::Release);
         }
+    }
+
+    /// The value that stands for the transaction with block access index `index`, whoever wrote it and whatever was wiped since.
+    pub(crate) fn written_at(&self, index: u32) -> Option<U256> {
+        self.versions.lock().at(index)
     }
 
     /// Value after the whole block: the parent's, if nothing wrote the slot and nothing wiped it.
