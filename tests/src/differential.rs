@@ -220,5 +220,22 @@ fn unequal<T: PartialEq + fmt::Debug>(name: &str, expected: &T, actual: &T) -> O
 
 fn first_unequal<T: PartialEq + fmt::Debug>(name: &str, expected: &[T], actual: &[T]) -> Option<String> {
     let index = (0..expected.len().max(actual.len())).find(|index| expected.get(*index) != actual.get(*index))?;
-    Some(format!("{name} {index} is {:#?}, expected {:#?}", actual.get(index), expected.get(index)))
+    let (expected, actual) = match (expected.get(index), actual.get(index)) {
+        (Some(expected), Some(actual)) => first_unequal_part(expected, actual),
+        (expected, actual) => (format!("{expected:?}"), format!("{actual:?}")),
+    };
+    Some(format!("{name} {index} is {actual}, expected {expected}"))
+}
+
+/// Where two values that may be long begin to differ, each with what stands before it.
+fn first_unequal_part<T: fmt::Debug>(expected: &T, actual: &T) -> (String, String) {
+    const BEFORE: usize = 400;
+    let (expected, actual) = (format!("{expected:?}"), format!("{actual:?}"));
+    let common = expected.bytes().zip(actual.bytes()).take_while(|(left, right)| left == right).count();
+    let part = |text: &str| {
+        let start = text.char_indices().map(|(at, _)| at).take_while(|at| at + BEFORE <= common).last().unwrap_or(0);
+        let head = text.get(..80.min(start)).unwrap_or_default();
+        format!("{head} … {}", text[start..].chars().take(2 * BEFORE).collect::<String>())
+    };
+    (part(&expected), part(&actual))
 }
