@@ -105,17 +105,13 @@ impl EngineSide {
 
     /// Executes a block as [`Side::execute`] does, with what it then knows, and tells how it went inside. Not for timing.
     pub fn inspect(&mut self, position: usize, case: &Case) -> Result<Option<Box<Timings>>, SideError> {
+        self.prepare(position)?;
         let (_, outcome) = self.run(position, case, Outputs { report: true, ..Outputs::default() })?;
         Ok(outcome.report.timings)
     }
 
     fn run(&mut self, position: usize, case: &Case, outputs: Outputs) -> Result<(Duration, BlockOutcome), SideError> {
         let preparation = &self.preparations[position];
-        let predictor = match &preparation.predictor {
-            Some(saved) => Predictor::load(saved, PredictorConfig::default())?,
-            None => Predictor::default(),
-        };
-        self.engine.set_predictor(predictor);
         let spec = spec_of(&case.chain);
         let hints = preparation.access_list.as_ref().map_or(AccessHints::Predicted, AccessHints::Exact);
         let started = Instant::now();
@@ -131,6 +127,15 @@ fn new_engine(threads: usize) -> Result<Engine, String> {
 impl Side for EngineSide {
     fn name(&self) -> String {
         format!("engine, {} thread(s), {}", self.threads, self.knowledge)
+    }
+
+    fn prepare(&mut self, position: usize) -> Result<(), SideError> {
+        let predictor = match &self.preparations[position].predictor {
+            Some(saved) => Predictor::load(saved, PredictorConfig::default())?,
+            None => Predictor::default(),
+        };
+        self.engine.set_predictor(predictor);
+        Ok(())
     }
 
     fn execute(&mut self, position: usize, case: &Case) -> Result<Execution, SideError> {

@@ -142,6 +142,8 @@ pub struct EngineFigures {
     pub unknown: u64,
     /// Blocks that serial revm had to decide in the end.
     pub fallbacks: u64,
+    /// Why the first of them did.
+    pub fallback_reason: Option<String>,
 }
 
 /// All figures of one profile.

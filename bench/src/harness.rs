@@ -15,6 +15,7 @@ use crate::{
     workload::{self, Case, Profile, Size, Workload, WorkloadError},
 };
 use alloy_consensus::Transaction as _;
+use braid_runtime::engine::Path;
 use std::time::Duration;
 
 /// Runs that warm caches, maps and threads up before anything counts.
@@ -89,13 +90,16 @@ fn cpu_time() -> Duration {
 
 /// Milliseconds and CPU seconds of one execution, its result checked.
 fn once(side: &mut dyn Side, position: usize, case: &Case, expected: Digest) -> Result<(f64, f64), MeasureError> {
-    let cpu = cpu_time();
-    let execution = side.execute(position, case).map_err(|source| MeasureError::Side {
-        side: side.name(),
-        block: case.name.clone(),
-        source,
-    })?;
-    let cpu = cpu_time() - cpu;
+    let name = side.name();
+    let failed = |source| MeasureError::Side { side: name, block: case.name.clone(), source };
+    let mut cpu = Duration::ZERO;
+    let result = side.prepare(position).and_then(|()| {
+        cpu = cpu_time();
+        let execution = side.execute(position, case);
+        cpu = cpu_time() - cpu;
+        execution
+    });
+    let execution = result.map_err(failed)?;
     if execution.digest() != expected {
         let difference = match Bundle.execute(position, case) {
             Ok(right) => first_difference(&right, &execution).unwrap_or_else(|| "serial revm wavers".to_owned()),
@@ -190,8 +194,13 @@ fn peak(side: &mut dyn Side, cases: &[Case]) -> Result<u64, MeasureError> {
         .enumerate()
         .max_by_key(|(_, case)| case.block.block().body.transactions.iter().map(|tx| tx.gas_limit()).sum::<u64>());
     let Some((position, case)) = largest else { return Ok(0) };
-    let (result, bytes) = memory::peak_of(|| side.execute(position, case));
-    result.map_err(|source| MeasureError::Side { side: side.name(), block: case.name.clone(), source })?;
+    let name = side.name();
+    let failed = |source| MeasureError::Side { side: name, block: case.name.clone(), source };
+    let (result, bytes) = match side.prepare(position) {
+        Ok(()) => memory::peak_of(|| side.execute(position, case)),
+        Err(error) => (Err(error), 0),
+    };
+    result.map_err(failed)?;
     Ok(bytes)
 }
 
@@ -288,7 +297,11 @@ pub fn measure(profile: &Profile, plan: &Plan, progress: &mut dyn FnMut(&str)) -
                 ahead: count(|report| report.ahead),
                 ordered: count(|report| report.ordered),
                 unknown: count(|report| report.unknown),
-                fallbacks: count(|report| u32::from(matches!(report.path, braid_runtime::engine::Path::Fallback(_)))),
+                fallbacks: count(|report| u32::from(matches!(report.path, Path::Fallback(_)))),
+                fallback_reason: side.reports.iter().zip(cases).find_map(|(report, case)| match &report.path {
+                    Path::Fallback(reason) => Some(format!("block {}: {reason}", case.name)),
+                    _ => None,
+                }),
             });
         }
     }

@@ -143,6 +143,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
                 let speed_ups: Vec<_> =
                     figures.engine.iter().map(|engine| format!("{:.2}×", engine.comparison.ratio.median)).collect();
                 eprintln!("{place}: {} ({:.1?})", speed_ups.join(", "), started.elapsed());
+                for reason in figures.engine.iter().filter_map(|engine| engine.fallback_reason.as_ref()) {
+                    eprintln!("  decided by serial revm in the end: {reason}");
+                }
                 measured.push(figures);
             }
             Err(error) => {

@@ -120,6 +120,22 @@ fn markdown_table(text: &mut String, headings: &[&str], rows: &[Vec<String>]) {
     text.push('\n');
 }
 
+/// Blocks that serial revm had to decide are slow and must be seen.
+fn fallbacks(text: &mut String, profile: &ProfileFigures) {
+    for engine in &profile.engine {
+        if let Some(reason) = &engine.fallback_reason {
+            let _ = writeln!(
+                text,
+                "`{}`, {} × {}: {} block(s) decided by serial revm in the end, the first because: {reason}\n",
+                profile.title(),
+                engine.threads,
+                engine.knowledge,
+                engine.fallbacks,
+            );
+        }
+    }
+}
+
 fn blocks(text: &mut String, profile: &ProfileFigures) {
     for engine in &profile.engine {
         if engine.comparison.blocks.len() < 2 {
@@ -172,7 +188,10 @@ pub fn markdown(machine: &Machine, plan: &Plan, profiles: &[ProfileFigures], ski
         text.push('\n');
         let rows: Vec<_> = rows(&members).into_iter().map(Vec::from).collect();
         markdown_table(&mut text, &HEADINGS, &rows);
-        members.iter().for_each(|profile| blocks(&mut text, profile));
+        for profile in &members {
+            fallbacks(&mut text, profile);
+            blocks(&mut text, profile);
+        }
     }
     if !skipped.is_empty() {
         text.push_str("## Not measured\n\n");

@@ -1,7 +1,7 @@
 //! One side of a comparison: anything that executes a block and ends with receipts and the merged state change.
 
 use crate::{digest::Digest, workload::Case};
-use braid_runtime::{BlockError, Receipt, StateDiff};
+use braid_runtime::{BlockError, Receipt, StateDiff, predict::PredictorError};
 use revm::database::BundleState;
 use std::time::Duration;
 
@@ -29,6 +29,9 @@ pub enum SideError {
     /// A system call, a withdrawal or a reward could not be applied.
     #[error("the block's own state changes failed: {0}")]
     System(#[from] alloy_evm::block::BlockExecutionError),
+    /// What was learned cannot be read again.
+    #[error("the saved predictor cannot be read: {0}")]
+    Predictor(#[from] PredictorError),
     /// The engine refused the block.
     #[error("the engine failed: {0}")]
     Engine(#[from] BlockError),
@@ -65,6 +68,12 @@ impl Execution {
 pub trait Side {
     /// Short name for tables and messages.
     fn name(&self) -> String;
+
+    /// Gets ready for a block, the `position`-th of its workload. Neither timed nor counted.
+    fn prepare(&mut self, position: usize) -> Result<(), SideError> {
+        let _ = position;
+        Ok(())
+    }
 
     /// Executes a block, the `position`-th of its workload, on its parent state.
     fn execute(&mut self, position: usize, case: &Case) -> Result<Execution, SideError>;
