@@ -20,6 +20,9 @@ use alloy_primitives::{Address, B256, TxKind, U256, map::{DefaultHashBuilder, Ha
 use revm::primitives::KECCAK_EMPTY;
 use std::hash::BuildHasher;
 
+/// Gas that a transaction is taken to use at most. Gas limits may be anything up to 2^64, and sums of them must not overflow.
+const MAX_PLANNED_GAS: u64 = 1 << 36;
+
 /// What the plan of a block looks like.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PlanSummary {
@@ -88,7 +91,7 @@ impl Planner {
             // What cannot be read now may never be needed: the transaction's own turn will tell.
             let planned = self.plan_one(block, predictor, config, position, all_ordered);
             let (class, gas, known) = planned.unwrap_or((Class::Ordered, 0, true));
-            self.planned.push((class, gas));
+            self.planned.push((class, gas.min(MAX_PLANNED_GAS)));
             unknown += usize::from(!known);
             self.next += 1;
         }
