@@ -1,0 +1,204 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::{convert::Infallible, path::PathBuf, str::FromStr};
+
+/// Executes the transactions of Ethereum blocks in parallel, always with the result of serial execution.
+#[derive(Debug, Parser)]
+#[command(name = "braid", version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Execute blocks serially and in parallel, check both against the header and each other, and compare the times.
+    Replay(ReplayOptions),
+    /// Convert and inspect bundles: single files with a block and everything needed to execute it.
+    #[command(subcommand)]
+    Bundle(BundleCommand),
+}
+
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  braid replay                               the blocks shipped with Braid
+  braid replay blocks/ more.tar.zst          everything found in a folder and in an archive
+  braid replay --predictor warm blocks/      each block with what the others teach
+  braid replay --mode exact block.braid      with the block's own access list (EIP-7928)
+  braid replay --json - blocks/ | jq .total  figures for programs
+  braid replay --html replay.html blocks/    a page with the schedule of every block
+
+Exit codes:
+  0  every block gave the same result serially and in parallel, and the result its header states
+  2  some result differs; the first differing field is named
+  1  some block could not be read or run (the others were), or the command itself failed";
+
+/// Execute blocks serially and in parallel, check both against the header and each other, and compare the times.
+///
+/// Takes bundles (.braid), blocks with a witness (.json), folders with block.json and pre_state.json, .tar.zst archives of any of
+/// these, and folders that hold any of these. Without a path the blocks shipped with Braid are replayed.
+///
+/// Each outcome is checked: gas used, receipts, receipts root, logs bloom, requests, withdrawals, blob gas, and the state root where
+/// the bundle has a witness. Serial and parallel outcomes must be equal down to the last slot.
+#[derive(Args, Debug)]
+#[command(after_help = REPLAY_EXAMPLES)]
+pub(crate) struct ReplayOptions {
+    /// Bundles, block files, archives, or folders of these.
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Threads that execute [default: the number of available cores].
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+
+    /// What to run.
+    #[arg(long, short, value_enum, default_value_t = Mode::Compare)]
+    pub(crate) mode: Mode,
+
+    /// Timed runs of each block and side; the median counts. With more than one, a first run that warms memory up is added and dropped.
+    #[arg(long, short, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) repeat: u32,
+
+    /// What the engine knows beforehand: `cold` (nothing; it learns inside the block only), `warm` (what the other blocks of this run teach, never
+    /// the block itself or its transactions), or a file written by --save-predictor.
+    #[arg(long, short, value_name = "cold|warm|FILE", default_value = "cold")]
+    pub(crate) predictor: PredictorSource,
+
+    /// Write what all blocks of this run teach to a file, for --predictor.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_predictor: Option<PathBuf>,
+
+    /// Write all figures as JSON; `-` is stdout, and the table then goes to stderr.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Write a page with the speed-ups, and for each block its schedule, its hot slots and its mispredictions. Needs nothing but a browser.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+/// What a replay runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// Plain revm alone, checked against the header.
+    Serial,
+    /// The engine alone, checked against the header and the oracle.
+    Parallel,
+    /// Plain revm against the engine with the block's exact access list (EIP-7928).
+    Exact,
+    /// Plain revm against the engine.
+    Compare,
+}
+
+impl Mode {
+    /// Name on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Serial => "serial",
+            Self::Parallel => "parallel",
+            Self::Exact => "exact",
+            Self::Compare => "compare",
+        }
+    }
+
+    pub(crate) const fn times_serial(self) -> bool {
+        !matches!(self, Self::Parallel)
+    }
+
+    pub(crate) const fn times_engine(self) -> bool {
+        !matches!(self, Self::Serial)
+    }
+}
+
+/// Where the predictor comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PredictorSource {
+    Cold,
+    Warm,
+    File(PathBuf),
+}
+
+impl FromStr for PredictorSource {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text {
+            "cold" => Self::Cold,
+            "warm" => Self::Warm,
+            file => Self::File(file.into()),
+        })
+    }
+}
+
+impl std::fmt::Display for PredictorSource {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Cold => formatter.write_str("cold"),
+            Self::Warm => formatter.write_str("warm"),
+            Self::File(path) => path.display().fmt(formatter),
+        }
+    }
+}
+
+const CONVERT_EXAMPLES: &str = "\
+Example:
+  braid bundle convert mainnet-blocks.tar.zst --out bundles/    one .braid file for each block";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BundleCommand {
+    /// Turn blocks in any layout that `replay` reads into bundles, one file each.
+    #[command(after_help = CONVERT_EXAMPLES)]
+    Convert {
+        /// Block files, archives, or folders of these.
+        #[arg(value_name = "PATH", required = true)]
+        paths: Vec<PathBuf>,
+        /// Folder for the bundles, made if missing.
+        #[arg(long, short, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Say what is in bundles, or in blocks of any layout.
+    Info {
+        /// Bundles, block files, archives, or folders of these.
+        #[arg(value_name = "PATH", required = true)]
+        paths: Vec<PathBuf>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn predictors_are_words_or_files() {
+        for (text, expected) in [
+            ("cold", PredictorSource::Cold),
+            ("warm", PredictorSource::Warm),
+            ("./warm", PredictorSource::File("./warm".into())),
+        ] {
+            let cli = Cli::try_parse_from(["braid", "replay", "--predictor", text]).unwrap();
+            let Command::Replay(options) = cli.command else { panic!("replay") };
+            assert_eq!(options.predictor, expected);
+            assert_eq!(options.predictor.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for arguments in [
+            &["braid", "replay", "--threads", "0"][..],
+            &["braid", "replay", "--repeat", "0"],
+            &["braid", "replay", "--mode", "fast"],
+            &["braid", "replay", "--no-such-flag"],
+            &["braid", "bundle", "convert", "a.json"],
+        ] {
+            assert!(Cli::try_parse_from(arguments).is_err(), "{arguments:?}");
+        }
+    }
+}
