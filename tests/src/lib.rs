@@ -4,7 +4,11 @@
 //! predictors that are wrong on purpose. The blocks come from [`conformance`] (the Ethereum suites), [`blocks`] (made by hand) and
 //! [`generator`] (at random, over the contracts of [`contracts`], written in [`assembly`]). [`memory`] is the state they all start from.
 
+pub mod assembly;
+pub mod blocks;
 pub mod conformance;
+pub mod contracts;
 pub mod differential;
+pub mod generator;
 pub mod memory;
 pub mod misleading;
