@@ -139,9 +139,9 @@ impl<'b> Journal<'b> {
         Ok(StateLoad::new(hash, load.is_cold))
     }
 
-    /// Starts a transaction with block access index `index`.
-    pub(crate) fn begin(&mut self, index: u32) {
-        self.view.begin(index);
+    /// Starts a transaction with block access index `index`, ahead of its turn or at it.
+    pub(crate) fn begin(&mut self, index: u32, at_its_turn: bool) {
+        self.view.begin(index, at_its_turn);
         self.fee = U256::ZERO;
     }
 

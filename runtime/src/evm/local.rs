@@ -98,6 +98,8 @@ pub(crate) struct LocalView {
     serial: u32,
     /// Block access index of the running transaction.
     pub(crate) index: u32,
+    /// All transactions before the running one are committed: what is committed counts, whatever a supplied list says.
+    at_its_turn: bool,
     last_account: (Address, u32),
 }
 
@@ -115,6 +117,7 @@ impl Default for LocalView {
             used_slots: Vec::new(),
             serial: 0,
             index: 0,
+            at_its_turn: false,
             last_account: (Address::ZERO, NOT_FOUND),
         }
     }
@@ -122,7 +125,8 @@ impl Default for LocalView {
 
 impl LocalView {
     /// Starts a transaction with block access index `index`.
-    pub(crate) fn begin(&mut self, index: u32) {
+    pub(crate) fn begin(&mut self, index: u32, at_its_turn: bool) {
+        self.at_its_turn = at_its_turn;
         self.serial += 1;
         self.index = index;
         self.used_accounts.clear();
@@ -189,7 +193,7 @@ impl LocalView {
     ) -> Result<u32, SnapshotError> {
         let entry = state.account(snapshot, address)?;
         let position = self.accounts.len() as u32;
-        let loaded = entry.load(self.index);
+        let loaded = entry.load(self.index, self.at_its_turn);
         let mut account = Account::default();
         account.info = AccountInfo { code: loaded.new_code, ..info_of(loaded.state) };
         self.accounts.push(LocalAccount {
@@ -213,8 +217,8 @@ impl LocalView {
     fn refresh_account(&mut self, position: u32) {
         let record = &mut self.accounts[position as usize];
         record.serial = self.serial;
-        if record.version != record.entry.version() || record.code_set {
-            let loaded = record.entry.load(self.index);
+        if record.version != record.entry.version() || record.code_set || record.entry.seed().is_some() {
+            let loaded = record.entry.load(self.index, self.at_its_turn);
             let kept_code = !record.code_set
                 && loaded.state.map_or(KECCAK_EMPTY, |state| state.code_hash)
                     == record.before.map_or(KECCAK_EMPTY, |state| state.code_hash);

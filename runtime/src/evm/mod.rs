@@ -69,6 +69,6 @@ pub(crate) fn lean_evm<'b>(
 /// Runs one transaction. What it accessed is in the journal's view afterwards; nothing is committed.
 pub(crate) fn run<'b>(evm: &mut LeanEvm<'b>, tx: TxEnv, index: u32, speculative: bool) -> Result<ExecutionResult, LeanError> {
     evm.ctx.tx = tx;
-    evm.ctx.journaled_state.begin(index);
+    evm.ctx.journaled_state.begin(index, !speculative);
     LeanHandler { speculative, lifetime: std::marker::PhantomData }.run(evm)
 }

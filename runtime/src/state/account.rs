@@ -104,9 +104,10 @@ impl AccountEntry {
         self.base_code.get_or_init(|| code)
     }
 
-    /// The account as the transaction with block access index `index` should see it: committed state, or what the supplied list says.
-    pub(crate) fn load(&self, index: u32) -> LoadedAccount {
-        if let Some(seed) = self.seed.get() {
+    /// The account as the transaction with block access index `index` should see it: committed state, or what the supplied list says. At
+    /// its turn nothing but committed state counts: a list cannot say whether an account without anything exists.
+    pub(crate) fn load(&self, index: u32, at_its_turn: bool) -> LoadedAccount {
+        if let Some(seed) = self.seed.get().filter(|_| !at_its_turn) {
             return self.load_seeded(seed, index);
         }
         let version = self.version();
