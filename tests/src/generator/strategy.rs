@@ -6,7 +6,7 @@ use super::{
 };
 use proptest::{
     collection::vec,
-    prelude::{Just, Strategy, any, prop_oneof},
+    prelude::{BoxedStrategy, Just, Strategy, any, prop_oneof},
 };
 
 /// Plans of blocks with at most `transactions` transactions.
@@ -29,8 +29,8 @@ pub fn plans(transactions: usize) -> impl Strategy<Value = BlockPlan> {
 }
 
 /// Any account; half of the time one of a few, so that transactions meet.
-fn account() -> impl Strategy<Value = u8> {
-    prop_oneof![0..World::ADDRESSES, 0..World::ADDRESSES, Just(0), Just(1), Just(6), 14..17_u8, 28..33_u8]
+fn account() -> BoxedStrategy<u8> {
+    prop_oneof![0..World::ADDRESSES, 0..World::ADDRESSES, Just(0), Just(1), Just(6), 14..17_u8, 28..33_u8].boxed()
 }
 
 fn transaction() -> impl Strategy<Value = TransactionPlan> {
@@ -52,7 +52,7 @@ fn few() -> impl Strategy<Value = u8> {
     0..4_u8
 }
 
-fn action() -> impl Strategy<Value = Action> {
+fn action() -> BoxedStrategy<Action> {
     let wei = || prop_oneof![Just(0_u64), 1..4_u64, Just(2_500_000)];
     let nobody_or_account = || prop_oneof![Just(0_u8), account()];
     let authorization = || (0..World::KEYS, prop_oneof![Just(0_u8), 9..27_u8, Just(26)], few(), prop_oneof![5 => Just(true), 1 => Just(false)]);
@@ -88,5 +88,5 @@ fn action() -> impl Strategy<Value = Action> {
         2 => (0..World::KEYS, account(), few())
             .prop_map(|(to, first, second)| Action::CallAccount { to, first, second }),
     ];
-    prop_oneof![2 => payments, 2 => storage, 3 => lives, 3 => others]
+    prop_oneof![2 => payments.boxed(), 2 => storage.boxed(), 3 => lives.boxed(), 3 => others.boxed()].boxed()
 }
