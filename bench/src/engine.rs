@@ -8,7 +8,7 @@ use crate::{
 use alloy_eip7928::BlockAccessList;
 use braid_runtime::{
     AccessHints, BlockOutcome, ChainSpec, Engine, EngineConfig, Outputs, RecoveredBlock, ScheduleReport,
-    engine::Timings,
+    engine::{Learning, Timings},
     oracle::{self, BlockTrace, execute_serial},
     predict::{Predictor, PredictorConfig},
 };
@@ -98,7 +98,7 @@ fn run(
 impl EngineSide {
     /// An engine for blocks with these preparations, one each.
     pub fn new(threads: usize, knowledge: Knowledge, preparations: Vec<Preparation>) -> Result<Self, String> {
-        let engine = new_engine(threads)?;
+        let engine = new_engine(threads, Learning::Off)?;
         let reports = vec![ScheduleReport::default(); preparations.len()];
         Ok(Self { engine, threads, knowledge, preparations, reports })
     }
@@ -120,8 +120,9 @@ impl EngineSide {
     }
 }
 
-fn new_engine(threads: usize) -> Result<Engine, String> {
-    Engine::new(EngineConfig { threads, ..EngineConfig::default() }).map_err(|error| error.to_string())
+/// Timed engines do not learn: what they know is given, and a predictor that has seen a contract often records it hardly ever.
+fn new_engine(threads: usize, learning: Learning) -> Result<Engine, String> {
+    Engine::new(EngineConfig { threads, learning, lessons_per_block: 4096, ..EngineConfig::default() }).map_err(|error| error.to_string())
 }
 
 impl Side for EngineSide {
@@ -135,6 +136,7 @@ impl Side for EngineSide {
             None => Predictor::default(),
         };
         self.engine.set_predictor(predictor);
+        self.engine.forget_results();
         Ok(())
     }
 
@@ -148,7 +150,7 @@ impl Side for EngineSide {
 /// Learns from blocks, in order, and gives the saved predictor.
 pub fn learn<'a>(cases: impl IntoIterator<Item = &'a Case>, threads: usize) -> Result<Vec<u8>, SideError> {
     let mut engine =
-        new_engine(threads).map_err(|message| SideError::Transaction { index: 0, source: message.into() })?;
+        new_engine(threads, Learning::BetweenBlocks).map_err(|message| SideError::Transaction { index: 0, source: message.into() })?;
     for case in cases {
         run(&mut engine, case, &spec_of(&case.chain), AccessHints::Predicted, Outputs::default())?;
         engine.learn();

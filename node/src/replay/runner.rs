@@ -160,7 +160,7 @@ impl Runner {
         expected: Option<&BlockOutcome>,
         outputs: Outputs,
     ) -> (f64, Result<BlockOutcome, BlockError>) {
-        self.engine.forget_precompile_results();
+        self.engine.forget_results();
         self.engine.set_predictor(knowledge::load(predictor).unwrap_or_default());
         let list = expected.and_then(|expected| expected.access_list.as_ref());
         let hints = match list {

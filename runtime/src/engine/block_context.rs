@@ -1,11 +1,13 @@
 //! What all workers of a block share.
 
-use super::{lessons::Lessons, slots::TransactionSlot, timeline::Timeline};
+use super::{lessons::Lessons, native::TransferRules, slots::TransactionSlot, timeline::Timeline};
 use crate::{
     RecoveredBlock,
+    predict::SharedHashes,
     state::{AccountRef, BlockState, Snapshot},
 };
 use braid_precompiles::BraidPrecompiles;
+use std::sync::Arc;
 use revm::{
     context::{BlockEnv, CfgEnv},
     primitives::hardfork::SpecId,
@@ -21,6 +23,9 @@ pub(crate) struct BlockContext<'b> {
     pub(crate) env: BlockEnv,
     pub(crate) beneficiary: AccountRef,
     pub(crate) precompiles: BraidPrecompiles,
+    /// Hashes that planner and workers share.
+    pub(crate) hashes: Arc<SharedHashes>,
+    pub(crate) transfers: TransferRules,
     pub(crate) slots: Vec<TransactionSlot>,
     /// Where recordings go.
     pub(crate) lessons: &'b Lessons,

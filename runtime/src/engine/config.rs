@@ -58,7 +58,7 @@ impl Default for EngineConfig {
             threads: 1,
             mode: Mode::default(),
             min_parallelism: 1.15,
-            batch: 1024,
+            batch: 256,
             unknown_per_batch: 16,
             max_retry_share: 0.3,
             learning: Learning::default(),

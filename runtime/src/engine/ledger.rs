@@ -5,10 +5,10 @@
 //! it and commits as far as it goes.
 
 use super::{
-    apply::apply,
+    apply::{apply, pay_fee},
     block_context::BlockContext,
     exact::ListCheck,
-    native,
+    native::{self, TRANSFER_GAS},
     record::TransactionRecord,
     report::SpanKind,
     slots::Class,
@@ -21,6 +21,7 @@ use crate::{
 };
 use alloy_consensus::Transaction as _;
 use alloy_evm::FromRecoveredTx;
+use alloy_primitives::U256;
 use revm::{
     context::{Cfg, TxEnv, result::EVMError},
     context_interface::result::ExecutionResult,
@@ -62,6 +63,8 @@ pub(crate) struct Ledger {
     pub(crate) counters: Counters,
     /// The comparison with a supplied access list.
     pub(crate) check: Option<ListCheck>,
+    /// Fees of the plain transfers since the last other transaction (wei).
+    pending_fees: Option<U256>,
     scratch: TransactionRecord,
 }
 
@@ -80,6 +83,11 @@ impl Ledger {
             return false;
         }
         let slot = &block.slots[position];
+        if slot.class() == Class::Native && !block.keep_records && self.transfer(block, position) {
+            self.next += 1;
+            return true;
+        }
+        self.pay_pending_fees(block, position as u32);
         let mut record = if block.keep_records || slot.class() == Class::Ahead {
             std::mem::take(&mut *slot.record.lock())
         } else {
@@ -116,6 +124,35 @@ impl Ledger {
         }
     }
 
+    /// Does a plain transfer of which nobody wants to know more than its receipt. False when the EVM must decide.
+    fn transfer(&mut self, block: &BlockContext<'_>, position: usize) -> bool {
+        let Some(accounts) = *block.slots[position].native.lock() else { return false };
+        let index = position as u32 + 1;
+        if accounts.sender.is(block.beneficiary) || accounts.recipient.is(block.beneficiary) {
+            self.pay_pending_fees(block, index - 1);
+        }
+        let tx = &block.block.transactions()[position];
+        let Some(settled) = native::transfer(tx, accounts, &block.transfers, index) else { return false };
+        self.pending_fees = Some(self.pending_fees.unwrap_or_default() + settled.fee);
+        self.counters.native += 1;
+        self.gas_used += TRANSFER_GAS;
+        self.receipts.push(Receipt {
+            tx_type: tx.tx_type(),
+            success: true,
+            cumulative_gas_used: self.gas_used,
+            logs: Vec::new(),
+        });
+        true
+    }
+
+    /// Pays the fees of a run of plain transfers in one addition, before anybody can look at the beneficiary. `index` is the block access
+    /// index of the last of them.
+    pub(crate) fn pay_pending_fees(&mut self, block: &BlockContext<'_>, index: u32) {
+        if let Some(fees) = self.pending_fees.take() {
+            pay_fee(&block.beneficiary, fees, index, block.spec);
+        }
+    }
+
     fn commit_record<'b>(
         &mut self,
         block: &BlockContext<'b>,
@@ -149,13 +186,17 @@ impl Ledger {
             Class::Native => {
                 record.clear();
                 record.index = position as u32 + 1;
-                let accounts = *slot.native.lock();
                 let tx = &block.block.transactions()[position];
-                if let Some(accounts) = accounts
-                    && native::transfer(tx, accounts, block.beneficiary, &block.cfg, &block.env, record, block.keep_records)
-                {
-                    self.counters.native += 1;
+                let accounts = *slot.native.lock();
+                let settled =
+                    accounts.and_then(|accounts| native::transfer(tx, accounts, &block.transfers, record.index));
+                if let Some(settled) = settled {
+                    settled.keep(record);
+                    record.fee = settled.fee;
+                    record.fee_payment = Some(pay_fee(&block.beneficiary, settled.fee, record.index, block.spec));
+                    (record.success, record.gas_used) = (true, TRANSFER_GAS);
                     note(SpanKind::Native);
+                    self.counters.native += 1;
                     return Ok(());
                 }
                 self.counters.ordered += 1;

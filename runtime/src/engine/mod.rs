@@ -34,13 +34,14 @@ use crate::{
     access_list::AccessListBuilder,
     block_hooks, oracle,
     evm::WorkerMemory,
-    predict::{Predictor, PredictorConfig},
+    predict::{Predictor, PredictorConfig, SharedHashes},
     state::{BlockState, Snapshot, SnapshotError},
 };
 use block_context::BlockContext;
 use exact::{ExactList, ListCheck};
 use ledger::Stop;
 use lessons::Lessons;
+use native::TransferRules;
 use ordered_database::OrderedDatabase;
 use parking_lot::Mutex;
 use braid_precompiles::{BraidPrecompiles, PrecompileCache, PrecompileCacheConfig};
@@ -63,6 +64,7 @@ pub struct Engine {
     slots: Vec<TransactionSlot>,
     spare_slots: Vec<TransactionSlot>,
     lessons: Lessons,
+    hashes: Arc<SharedHashes>,
     planner: Option<Planner>,
     precompile_cache: Option<Arc<PrecompileCache>>,
 }
@@ -101,6 +103,7 @@ impl Engine {
             predictor: Mutex::new(Predictor::new(PredictorConfig::default())),
             state: None,
             memories: Vec::new(),
+            hashes: Arc::default(),
             planner: None,
             precompile_cache,
             slots: Vec::new(),
@@ -131,9 +134,14 @@ impl Engine {
         self.lessons.learn(self.predictor.get_mut());
     }
 
-    /// Forgets all precompile results, so that a repeated run of a block finds none of its own.
-    pub fn forget_precompile_results(&mut self) {
+    /// Forgets all results of precompiles and hash functions, so that a repeated run of a block finds none of its own.
+    pub fn forget_results(&mut self) {
         self.precompile_cache = new_precompile_cache(&self.config);
+        self.hashes.clear();
+        self.memories.iter_mut().flatten().for_each(|memory| memory.keccak.clear());
+        if let Some(planner) = &mut self.planner {
+            planner.forget_hashes();
+        }
     }
 
     /// Executes a block on its parent state. The outcome is that of serial execution, whatever the configuration.
@@ -218,7 +226,7 @@ impl Engine {
 
         let transactions = block.transactions().len();
         let threads = self.config.threads.max(1);
-        self.memories.resize_with(threads.max(self.memories.len()), || Some(WorkerMemory::default()));
+        self.memories.resize_with(threads.max(self.memories.len()), || None);
         let beneficiary =
             state.account(snapshot, env.block_env.beneficiary).map_err(Failure::database)?;
         let slots = self.take_slots(transactions);
@@ -231,6 +239,8 @@ impl Engine {
                 cfg: env.cfg_env.clone(),
                 env: env.block_env.clone(),
                 beneficiary,
+                hashes: self.hashes.clone(),
+                transfers: TransferRules::new(&env.cfg_env, &env.block_env),
                 precompiles: BraidPrecompiles::new(spec_id, self.precompile_cache.clone(), None),
                 slots,
                 lessons: &self.lessons,
@@ -240,7 +250,7 @@ impl Engine {
             },
             &self.config,
             &self.predictor,
-            self.planner.take().unwrap_or_default(),
+            self.planner.take().unwrap_or_else(|| Planner::new(self.hashes.clone())),
             check,
         );
         let mut memories = std::mem::take(&mut self.memories);
@@ -338,7 +348,8 @@ fn run_workers(shared: &Shared<'_>, pool: Option<&rayon::ThreadPool>, memories: 
 }
 
 fn run_worker(shared: &Shared<'_>, memory: &mut Option<WorkerMemory>) {
-    *memory = Some(worker::work(shared, memory.take().unwrap_or_default()));
+    let own = memory.take().unwrap_or_else(|| WorkerMemory::new(shared.block.hashes.clone()));
+    *memory = Some(worker::work(shared, own));
 }
 
 /// Blob gas of the block's transactions (EIP-4844).

@@ -5,14 +5,10 @@
 //! out of date. Whatever is not plainly valid goes to the EVM, which has the right error for it.
 
 use super::{
-    apply::{add_balance, pay_fee},
+    apply::add_balance,
     record::{AccountAccess, TransactionRecord},
 };
-use crate::{
-    AccountState, Transaction,
-    evm::Observed,
-    state::AccountRef,
-};
+use crate::{AccountState, Transaction, evm::Observed, state::AccountRef};
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, TxKind, U256};
 use braid_precompiles::BraidPrecompiles;
@@ -23,7 +19,7 @@ use revm::{
 };
 
 /// Gas of a plain transfer.
-const TRANSFER_GAS: u64 = 21_000;
+pub(crate) const TRANSFER_GAS: u64 = 21_000;
 
 /// The accounts of a transfer that looks plain.
 #[derive(Clone, Copy, Debug)]
@@ -32,12 +28,50 @@ pub(crate) struct NativeTransfer {
     pub(crate) recipient: AccountRef,
 }
 
+/// What the block says about transfers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TransferRules {
+    spec: SpecId,
+    is_london: bool,
+    basefee: u64,
+    chain_id: u64,
+    /// Highest gas limit of a transaction (EIP-7825, and the block's own).
+    gas_limit: u64,
+}
+
+impl TransferRules {
+    pub(crate) fn new(cfg: &CfgEnv, block: &BlockEnv) -> Self {
+        let spec = *cfg.spec();
+        Self {
+            spec,
+            is_london: spec.is_enabled_in(SpecId::LONDON),
+            basefee: block.basefee,
+            chain_id: cfg.chain_id,
+            gas_limit: block.gas_limit.min(cfg.tx_gas_limit_cap()),
+        }
+    }
+}
+
+/// What a transfer did. The fee is still to be paid.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settled {
+    accounts: NativeTransfer,
+    sender_before: AccountState,
+    sender_after: AccountState,
+    recipient_before: Option<AccountState>,
+    recipient_after: Option<AccountState>,
+    /// For the beneficiary, in wei.
+    pub(crate) fee: U256,
+}
+
 /// The recipient, if the envelope is that of a plain transfer. Whether both accounts have no code is looked up by [`transfer`].
 pub(crate) fn recipient_of(tx: &Transaction, precompiles: &BraidPrecompiles) -> Option<Address> {
-    if !(tx.is_legacy() || tx.is_eip1559()) || !tx.input().is_empty() {
-        return None;
-    }
-    if tx.access_list().is_some_and(|list| !list.is_empty()) {
+    let has_access_list = match tx {
+        Transaction::Legacy(_) => false,
+        Transaction::Eip1559(tx) => !tx.tx().access_list.is_empty(),
+        _ => return None,
+    };
+    if has_access_list || !tx.input().is_empty() {
         return None;
     }
     match tx.kind() {
@@ -46,65 +80,65 @@ pub(crate) fn recipient_of(tx: &Transaction, precompiles: &BraidPrecompiles) -> 
     }
 }
 
-/// Executes and commits the transfer. `false` leaves everything as it was: the EVM must decide.
+/// Executes and commits the transfer, all but the fee. `None` leaves everything as it was: the EVM must decide.
 pub(crate) fn transfer(
     tx: &Transaction,
     accounts: NativeTransfer,
-    beneficiary: AccountRef,
-    cfg: &CfgEnv,
-    block: &BlockEnv,
-    record: &mut TransactionRecord,
-    keep_accesses: bool,
-) -> bool {
-    let spec = *cfg.spec();
+    rules: &TransferRules,
+    index: u32,
+) -> Option<Settled> {
     let NativeTransfer { sender, recipient } = accounts;
-    let basefee = u128::from(block.basefee);
     let gas_limit = tx.gas_limit();
-    let is_known_type = tx.is_legacy() || spec.is_enabled_in(SpecId::LONDON);
-    let is_right_chain = tx.chain_id().is_none_or(|id| id == cfg.chain_id);
     let max_fee = tx.max_fee_per_gas();
-    let fits = gas_limit >= TRANSFER_GAS && gas_limit <= block.gas_limit && gas_limit <= cfg.tx_gas_limit_cap();
-    let is_priced = (!spec.is_enabled_in(SpecId::LONDON) || max_fee >= basefee)
-        && tx.max_priority_fee_per_gas().is_none_or(|tip| tip <= max_fee);
-    if !(is_known_type && is_right_chain && fits && is_priced) {
-        return false;
+    let tip_limit = tx.max_priority_fee_per_gas();
+    let basefee = u128::from(rules.basefee);
+    let is_allowed = (rules.is_london || tx.is_legacy())
+        && tx.chain_id().is_none_or(|id| id == rules.chain_id)
+        && (TRANSFER_GAS..=rules.gas_limit).contains(&gas_limit)
+        && (!rules.is_london || max_fee >= basefee)
+        && tip_limit.is_none_or(|tip| tip <= max_fee);
+    if !is_allowed {
+        return None;
     }
-    let has_no_code = |state: Option<AccountState>| state.is_none_or(|state| state.code_hash == KECCAK_EMPTY);
     let value = tx.value();
-    let recipient_state = recipient.committed().state;
-    let overflows = recipient_state.is_some_and(|state| state.balance.checked_add(value).is_none());
-    if !has_no_code(recipient_state) || overflows {
-        return false;
-    }
-    let Some(required) = U256::from(max_fee).checked_mul(U256::from(gas_limit)).and_then(|fee| fee.checked_add(value))
-    else {
-        return false;
+    let required = U256::from(max_fee.checked_mul(u128::from(gas_limit))?).checked_add(value)?;
+    let price = match tip_limit {
+        Some(tip) if rules.is_london => max_fee.min(basefee.checked_add(tip)?),
+        _ => max_fee,
     };
-    let price = tx.effective_gas_price(spec.is_enabled_in(SpecId::LONDON).then_some(block.basefee));
-    let sender_before = {
+    let charge = U256::from(price.checked_mul(u128::from(TRANSFER_GAS))?);
+    let recipient_state = recipient.committed().state;
+    let recipient_is_plain = recipient_state
+        .is_none_or(|state| state.code_hash == KECCAK_EMPTY && state.balance.checked_add(value).is_some());
+    if !recipient_is_plain {
+        return None;
+    }
+    let (sender_before, sender_after) = {
         let mut committed = sender.committed();
-        let Some(before) = committed.state else { return false };
+        let before = committed.state?;
         let is_valid = before.nonce == tx.nonce()
             && before.nonce != u64::MAX
-            && before.code_hash == KECCAK_EMPTY
-            && before.balance >= required;
+            && before.balance >= required
+            && before.code_hash == KECCAK_EMPTY;
         if !is_valid {
-            return false;
+            return None;
         }
-        let cost = U256::from(price) * U256::from(TRANSFER_GAS) + value;
-        committed.state = Some(AccountState { balance: before.balance - cost, nonce: before.nonce + 1, ..before });
+        let after = AccountState { balance: before.balance - charge - value, nonce: before.nonce + 1, ..before };
+        committed.state = Some(after);
         sender.publish(&mut committed);
-        before
+        (before, after)
     };
-    let (recipient_before, recipient_after) = add_balance(&recipient, value, record.index, spec);
-    let tip = if spec.is_enabled_in(SpecId::LONDON) { price.saturating_sub(basefee) } else { price };
-    let fee = U256::from(tip) * U256::from(TRANSFER_GAS);
-    record.fee_payment = Some(pay_fee(&beneficiary, fee, record.index, spec));
-    record.success = true;
-    record.gas_used = TRANSFER_GAS;
-    record.fee = fee;
-    if keep_accesses {
-        let access = |entry, before: Option<AccountState>, after: Option<AccountState>| AccountAccess {
+    let (recipient_before, recipient_after) = add_balance(&recipient, value, index, rules.spec);
+    let tip = if rules.is_london { price.saturating_sub(basefee) } else { price };
+    // The charge fitted into 128 bits, and the tip is no more.
+    let fee = U256::from(tip * u128::from(TRANSFER_GAS));
+    Some(Settled { accounts, sender_before, sender_after, recipient_before, recipient_after, fee })
+}
+
+impl Settled {
+    /// Keeps what the transfer accessed.
+    pub(crate) fn keep(&self, record: &mut TransactionRecord) {
+        let access = |entry, before, after| AccountAccess {
             entry,
             version: 0,
             observed: Observed(0),
@@ -114,14 +148,12 @@ pub(crate) fn transfer(
             after,
             new_code: None,
         };
-        let is_self = sender.is(recipient);
-        let cost = U256::from(price) * U256::from(TRANSFER_GAS) + if is_self { U256::ZERO } else { value };
-        let sender_after =
-            AccountState { balance: sender_before.balance - cost, nonce: sender_before.nonce + 1, ..sender_before };
-        record.accounts.push(access(sender, Some(sender_before), Some(sender_after)));
-        if !is_self {
-            record.accounts.push(access(recipient, recipient_before, recipient_after));
+        let NativeTransfer { sender, recipient } = self.accounts;
+        if sender.is(recipient) {
+            record.accounts.push(access(sender, Some(self.sender_before), self.recipient_after));
+        } else {
+            record.accounts.push(access(sender, Some(self.sender_before), Some(self.sender_after)));
+            record.accounts.push(access(recipient, self.recipient_before, self.recipient_after));
         }
     }
-    true
 }

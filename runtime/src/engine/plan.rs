@@ -12,13 +12,13 @@ use super::{
     slots::{Class, Until},
 };
 use crate::{
-    predict::{AccountFields, BlockContext as PredictedBlock, KeccakCache, PredictedKey, Prediction, Predictor, StateView, TransactionShape},
+    predict::{AccountFields, BlockContext as PredictedBlock, KeccakCache, PredictedKey, Prediction, Predictor, SharedHashes, StateView, TransactionShape},
     state::{BlockState, Snapshot, SnapshotError},
 };
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256, TxKind, U256, map::{DefaultHashBuilder, HashMap}};
 use revm::primitives::KECCAK_EMPTY;
-use std::hash::BuildHasher;
+use std::{hash::BuildHasher, sync::Arc};
 
 /// Gas that a transaction is taken to use at most. Gas limits may be anything up to 2^64, and sums of them must not overflow.
 const MAX_PLANNED_GAS: u64 = 1 << 36;
@@ -62,6 +62,16 @@ enum Field {
 }
 
 impl Planner {
+    /// A planner that shares its hashes with the workers.
+    pub(crate) fn new(hashes: Arc<SharedHashes>) -> Self {
+        Self { keccak: KeccakCache::sharing(hashes), ..Self::default() }
+    }
+
+    /// Forgets the hashes it computed.
+    pub(crate) fn forget_hashes(&mut self) {
+        self.keccak.clear();
+    }
+
     /// Forgets the block and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.next = 0;

@@ -143,6 +143,15 @@ impl TransactionSlot {
         std::mem::take(&mut links.on_executed)
     }
 
+    /// Marks a transaction that ran at its turn as executed and committed, and returns who waited for either.
+    pub(crate) fn take_all(&self) -> Vec<u32> {
+        let mut links = self.links.lock();
+        (links.executed, links.committed) = (true, true);
+        let mut dependents = std::mem::take(&mut links.on_executed);
+        dependents.append(&mut links.on_committed);
+        dependents
+    }
+
     /// Marks the transaction as committed and returns who waited for that.
     pub(crate) fn take_on_committed(&self) -> Vec<u32> {
         let mut links = self.links.lock();

@@ -210,6 +210,9 @@ impl<'b> Worker<'b> {
                     self.released_by_commit(position);
                 }
             }
+            if over {
+                ledger.pay_pending_fees(&shared.block, slots.len() as u32);
+            }
             let next = ledger.next;
             let counters = ledger.counters;
             drop(ledger);
@@ -230,10 +233,7 @@ impl<'b> Worker<'b> {
     fn released_by_commit(&self, position: usize) {
         let slots = &self.shared.block.slots;
         let slot = &slots[position];
-        let mut dependents = slot.take_on_committed();
-        if slot.class() != Class::Ahead {
-            dependents.append(&mut slot.take_on_executed());
-        }
+        let dependents = if slot.class() == Class::Ahead { slot.take_on_committed() } else { slot.take_all() };
         if !dependents.is_empty() {
             let free = dependents.into_iter().filter(|dependent| slots[*dependent as usize].release());
             self.shared.queue.push(free.map(|position| (slots[position as usize].priority(), position)).collect::<Vec<_>>());

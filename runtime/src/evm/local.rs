@@ -6,15 +6,15 @@
 
 use crate::{
     AccountState,
-    state::{AccountRef, BlockState, SlotRef, Snapshot, SnapshotError},
+    state::{AccountRef, BlockState, KeyHasher, SlotRef, Snapshot, SnapshotError},
 };
-use alloy_primitives::{Address, U256, map::DefaultHashBuilder};
+use alloy_primitives::{Address, U256};
 use hashbrown::HashTable;
 use revm::{
     primitives::KECCAK_EMPTY,
     state::{Account, AccountInfo, AccountStatus, Bytecode, EvmStorageSlot, TransactionId},
 };
-use std::{cell::Cell, hash::BuildHasher};
+use std::cell::Cell;
 
 /// Which fields of an account a transaction relied on, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub(crate) struct LocalSlot {
 
 /// The worker's records, and what the running transaction accessed.
 pub(crate) struct LocalView {
-    hasher: DefaultHashBuilder,
+    hasher: KeyHasher,
     account_index: HashTable<u32>,
     slot_index: HashTable<u32>,
     pub(crate) accounts: Vec<LocalAccount>,
@@ -108,7 +108,7 @@ const NOT_FOUND: u32 = u32::MAX;
 impl Default for LocalView {
     fn default() -> Self {
         Self {
-            hasher: DefaultHashBuilder::default(),
+            hasher: KeyHasher::default(),
             account_index: HashTable::new(),
             slot_index: HashTable::new(),
             accounts: Vec::new(),
@@ -157,7 +157,7 @@ impl LocalView {
         if self.last_account.0 == address && self.last_account.1 != NOT_FOUND {
             return Some(self.last_account.1);
         }
-        let hash = self.hasher.hash_one(address);
+        let hash = self.hasher.address(&address);
         let accounts = &self.accounts;
         let position =
             *self.account_index.find(hash, |position| accounts[*position as usize].entry.address == address)?;
@@ -206,10 +206,10 @@ impl LocalView {
             slack: U256::MAX,
             code_set: false,
         });
-        let hash = self.hasher.hash_one(address);
+        let hash = self.hasher.address(&address);
         let (accounts, hasher) = (&self.accounts, &self.hasher);
         self.account_index
-            .insert_unique(hash, position, |position| hasher.hash_one(accounts[*position as usize].entry.address));
+            .insert_unique(hash, position, |position| hasher.address(&accounts[*position as usize].entry.address));
         self.last_account = (address, position);
         Ok(position)
     }
@@ -264,7 +264,7 @@ impl LocalView {
     /// The slot's record and whether this is its first use in the running transaction. The account must be in use.
     #[inline]
     pub(crate) fn find_slot(&self, account: u32, slot: U256) -> Option<(u32, bool)> {
-        let hash = self.hasher.hash_one((account, slot));
+        let hash = self.hasher.slot(u64::from(account), &slot);
         let slots = &self.slots;
         let position = *self.slot_index.find(hash, |position| {
             let record = &slots[*position as usize];
@@ -288,11 +288,11 @@ impl LocalView {
                 let entry = state.slot(snapshot, self.accounts[account as usize].entry, slot)?;
                 let position = self.slots.len() as u32;
                 self.slots.push(LocalSlot { entry, slot: EvmStorageSlot::default(), stamp: None, serial: 0, account });
-                let hash = self.hasher.hash_one((account, slot));
+                let hash = self.hasher.slot(u64::from(account), &slot);
                 let (slots, hasher) = (&self.slots, &self.hasher);
                 self.slot_index.insert_unique(hash, position, |position| {
                     let record = &slots[*position as usize];
-                    hasher.hash_one((record.account, record.entry.slot))
+                    hasher.slot(u64::from(record.account), &record.entry.slot)
                 });
                 position
             }

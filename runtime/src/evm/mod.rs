@@ -18,10 +18,11 @@ pub(crate) use lesson::Lesson;
 pub(crate) use local::{LocalView, Observed};
 
 use crate::{
-    predict::KeccakCache,
+    predict::{KeccakCache, SharedHashes},
     state::{BlockState, Snapshot, SnapshotDatabase},
 };
 use braid_precompiles::BraidPrecompiles;
+use std::sync::Arc;
 use handler::LeanHandler;
 use revm::{
     Context,
@@ -38,10 +39,16 @@ pub(crate) type LeanEvm<'b> =
     Evm<LeanContext<'b>, (), EthInstructions<EthInterpreter, LeanContext<'b>>, BraidPrecompiles, LeanFrame>;
 
 /// What a worker keeps from block to block.
-#[derive(Default)]
 pub(crate) struct WorkerMemory {
     pub(crate) view: LocalView,
     pub(crate) keccak: KeccakCache,
+}
+
+impl WorkerMemory {
+    /// Memory of a worker that shares its hashes with others.
+    pub(crate) fn new(hashes: Arc<SharedHashes>) -> Self {
+        Self { view: LocalView::default(), keccak: KeccakCache::sharing(hashes) }
+    }
 }
 
 /// Makes a worker's EVM for one block, on the worker's own memory.

@@ -10,7 +10,9 @@
 //! input and hash, so no entry needs a mark that it is in use. A collision only replaces an entry, hence inputs
 //! chosen by an attacker can cost time (one hash each, as without the cache) but never give a wrong answer.
 
+use super::shared_hashes::SharedHashes;
 use alloy_primitives::{Address, B256, U256, keccak256};
+use std::sync::Arc;
 
 /// Longest input that is cached, in bytes.
 pub const MAX_CACHED_INPUT: usize = 128;
@@ -54,6 +56,8 @@ pub struct KeccakCache {
     word_by_hash: Box<[u32]>,
     /// Indices into `long` by the trailing bits of the hash, which an address made from the hash keeps.
     long_by_hash: Box<[u32]>,
+    /// Where a 64-byte input that is not here may have been hashed already.
+    shared: Option<Arc<SharedHashes>>,
     hits: u64,
     misses: u64,
 }
@@ -90,22 +94,40 @@ impl KeccakCache {
             mapping_by_hash: vec![0; size * 2].into_boxed_slice(),
             word_by_hash: vec![0; small * 2].into_boxed_slice(),
             long_by_hash: vec![0; small * 2].into_boxed_slice(),
+            shared: None,
             hits: 0,
             misses: 0,
         }
     }
 
+    /// A cache of the usual size that looks up its misses in `shared`.
+    pub(crate) fn sharing(shared: Arc<SharedHashes>) -> Self {
+        Self { shared: Some(shared), ..Self::default() }
+    }
+
+    /// Forgets everything and keeps the memory; what is shared stays.
+    pub(crate) fn clear(&mut self) {
+        self.mappings.fill(MappingEntry { input: [0; 64], hash: keccak256([0; 64]) });
+        self.words.fill(WordEntry { input: [0; 32], hash: keccak256([0; 32]) });
+        self.long.fill(LongEntry { input: [0; MAX_CACHED_INPUT], hash: keccak256([]), length: 0 });
+        (self.hits, self.misses) = (0, 0);
+    }
+
     /// Keccak-256 of 64 bytes.
     #[inline]
     pub fn get_or_hash(&mut self, input: &[u8; 64]) -> B256 {
-        let index = mix(input) as usize & (self.mappings.len() - 1);
+        let mixed = mix(input);
+        let index = mixed as usize & (self.mappings.len() - 1);
         let entry = &mut self.mappings[index];
         if entry.input == *input {
             self.hits += 1;
             return entry.hash;
         }
         self.misses += 1;
-        let hash = keccak256(input);
+        let hash = match &self.shared {
+            Some(shared) => shared.get_or_hash(input, mixed),
+            None => keccak256(input),
+        };
         *entry = MappingEntry { input: *input, hash };
         let reverse = leading(&hash) & (self.mapping_by_hash.len() - 1);
         self.mapping_by_hash[reverse] = index as u32;

@@ -59,6 +59,11 @@ pub(crate) struct EntryRef<T> {
 }
 
 impl<T> EntryRef<T> {
+    /// A number that is different for every entry of a block.
+    pub(crate) fn number(self) -> u64 {
+        self.pointer.addr().get() as u64
+    }
+
     /// Whether both point to the same entry.
     pub(crate) fn is(self, other: Self) -> bool {
         self.pointer == other.pointer

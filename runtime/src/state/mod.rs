@@ -6,12 +6,14 @@
 
 mod account;
 mod arena;
+mod hash;
 mod marks;
 mod slot;
 mod snapshot;
 mod table;
 
 pub(crate) use account::{AccountEntry, AccountRef, SeededAccount};
+pub(crate) use hash::KeyHasher;
 pub(crate) use slot::SlotRef;
 pub use snapshot::SnapshotError;
 pub(crate) use snapshot::{Snapshot, SnapshotDatabase};

@@ -6,15 +6,15 @@
 use super::{
     account::{AccountEntry, AccountRef},
     arena::Arena,
+    hash::KeyHasher,
     slot::{SlotEntry, SlotRef},
     snapshot::{Snapshot, SnapshotError},
 };
 use crate::AccountState;
-use alloy_primitives::{Address, U256, map::DefaultHashBuilder};
+use alloy_primitives::{Address, U256};
 use hashbrown::HashTable;
 use parking_lot::Mutex;
 use revm::state::Bytecode;
-use std::hash::BuildHasher;
 
 const SHARDS: usize = 32;
 
@@ -31,7 +31,7 @@ impl<T> Default for Shard<T> {
 
 /// All accounts and slots that the block has met so far.
 pub(crate) struct BlockState {
-    hasher: DefaultHashBuilder,
+    hasher: KeyHasher,
     accounts: Vec<Mutex<Shard<AccountEntry>>>,
     slots: Vec<Mutex<Shard<SlotEntry>>>,
 }
@@ -39,7 +39,7 @@ pub(crate) struct BlockState {
 impl Default for BlockState {
     fn default() -> Self {
         Self {
-            hasher: DefaultHashBuilder::default(),
+            hasher: KeyHasher::default(),
             accounts: (0..SHARDS).map(|_| Mutex::default()).collect(),
             slots: (0..SHARDS).map(|_| Mutex::default()).collect(),
         }
@@ -60,7 +60,7 @@ fn shard_of<T>(shards: &[Mutex<Shard<T>>], hash: u64) -> &Mutex<Shard<T>> {
 impl BlockState {
     /// The entry of an account, read from the parent state if it is new.
     pub(crate) fn account(&self, snapshot: &dyn Snapshot, address: Address) -> Result<AccountRef, SnapshotError> {
-        let hash = self.hasher.hash_one(address);
+        let hash = self.hasher.address(&address);
         let shard = shard_of(&self.accounts, hash);
         if let Some((_, entry)) = shard.lock().index.find(hash, |(_, entry)| entry.address == address) {
             return Ok(*entry);
@@ -87,7 +87,7 @@ impl BlockState {
         account: AccountRef,
         slot: U256,
     ) -> Result<SlotRef, SnapshotError> {
-        let hash = self.hasher.hash_one((account.address, slot));
+        let hash = self.hasher.slot(account.number(), &slot);
         let shard = shard_of(&self.slots, hash);
         let is_it = |(_, entry): &(u64, SlotRef)| entry.slot == slot && entry.account.is(account);
         if let Some((_, entry)) = shard.lock().index.find(hash, is_it) {
@@ -102,6 +102,13 @@ impl BlockState {
         let entry = shard.entries.push(SlotEntry::new(account, slot, base));
         shard.index.insert_unique(hash, (hash, entry), |(hash, _)| *hash);
         Ok(entry)
+    }
+
+    /// Number of accounts and of slots met so far.
+    pub(crate) fn len(&self) -> (usize, usize) {
+        let accounts = self.accounts.iter().map(|shard| shard.lock().index.len()).sum();
+        let slots = self.slots.iter().map(|shard| shard.lock().index.len()).sum();
+        (accounts, slots)
     }
 
     /// Calls `visit` for every account entry, shard by shard.
