@@ -6,10 +6,13 @@
 use super::input::ReplayBlock;
 use alloy_primitives::{B256, map::HashMap};
 use braid_runtime::{
-    AccessHints, Engine, EngineConfig, Mode, Outputs,
-    engine::EngineError,
+    AccessHints, Engine, EngineConfig, Outputs,
+    engine::{EngineError, Learning},
     predict::{Predictor, PredictorConfig, PredictorError},
 };
+
+/// Transactions of a block that a teacher learns from, at most.
+const LESSONS: usize = 4096;
 
 /// An engine that only learns. It runs on one thread, so that what it learns is the same every time.
 #[derive(Debug)]
@@ -18,9 +21,8 @@ pub(super) struct Teacher(Engine);
 impl Teacher {
     /// Starts from a saved predictor; from nothing if that is empty.
     pub(super) fn new(saved: &[u8]) -> Result<Self, eyre::Report> {
-        // Forced: on one thread nothing would run ahead of its turn, and only what does is recorded.
-        let mut engine = Engine::new(EngineConfig { threads: 1, mode: Mode::Forced, ..EngineConfig::default() })
-            .map_err(|error: EngineError| eyre::eyre!("{error}"))?;
+        let config = EngineConfig { threads: 1, learning: Learning::BetweenBlocks, lessons_per_block: LESSONS, ..EngineConfig::default() };
+        let mut engine = Engine::new(config).map_err(|error: EngineError| eyre::eyre!("{error}"))?;
         engine.set_predictor(load(saved)?);
         Ok(Self(engine))
     }
@@ -28,6 +30,7 @@ impl Teacher {
     pub(super) fn learn(&mut self, block: &ReplayBlock) {
         // A block that does not run teaches nothing; why it does not is said when its turn comes.
         let _ = self.0.execute_block(&block.snapshot, &block.block, &block.spec, AccessHints::Predicted, Outputs::default());
+        self.0.learn();
     }
 
     pub(super) fn save(&mut self) -> Vec<u8> {
