@@ -180,7 +180,9 @@ impl Ledger {
                     self.counters.abandoned += 1;
                 } else {
                     self.counters.retried += 1;
-                    record.retract_slots();
+                    if !block.is_exact {
+                        record.retract_slots();
+                    }
                 }
             }
             Class::Native => {

@@ -151,6 +151,14 @@ impl TransactionRecord {
         }
     }
 
+    /// Looks whether a supplied list has already written what the transaction wrote. Its versions stay: this execution may have been early.
+    pub(crate) fn compare_slots(&mut self) {
+        let index = self.index;
+        for access in self.slots.iter_mut().filter(|access| access.is_written()) {
+            access.was_published = access.entry.written_at(index) == Some(access.after);
+        }
+    }
+
     /// Takes back what `publish_slots` published.
     pub(crate) fn retract_slots(&self) {
         for access in self.slots.iter().filter(|access| access.is_written()) {

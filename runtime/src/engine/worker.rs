@@ -177,7 +177,11 @@ impl<'b> Worker<'b> {
                     record.abandoned = record.destroys();
                 }
                 if !record.abandoned {
-                    record.publish_slots();
+                    if block.is_exact {
+                        record.compare_slots();
+                    } else {
+                        record.publish_slots();
+                    }
                 }
             }
             slot.set_ran();
