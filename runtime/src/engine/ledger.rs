@@ -88,40 +88,51 @@ impl Ledger {
             return true;
         }
         self.pay_pending_fees(block, position as u32);
-        let mut record = if block.keep_records || slot.class() == Class::Ahead {
-            std::mem::take(&mut *slot.record.lock())
+        let outcome = if block.keep_records || slot.class() == Class::Ahead {
+            self.commit_into(block, evm, position, &mut slot.record.lock())
         } else {
-            std::mem::take(&mut self.scratch)
-        };
-        let mut outcome = self.commit_record(block, evm, position, &mut record);
-        if let Some(check) = &mut self.check {
-            check.transaction(&record, block.beneficiary, block.state);
-            if let Some(mismatch) = check.mismatch() {
-                outcome = Err(Stop::Doubt(format!("the supplied access list is wrong at transaction {position}: {mismatch}")));
-            }
-        }
-        if outcome.is_ok() {
-            self.gas_used += record.gas_used;
-            self.receipts.push(Receipt {
-                tx_type: tx.tx_type(),
-                success: record.success,
-                cumulative_gas_used: self.gas_used,
-                logs: std::mem::take(&mut record.logs),
-            });
-            self.next += 1;
-        }
-        if block.keep_records || slot.class() == Class::Ahead {
-            *slot.record.lock() = record;
-        } else {
+            let mut record = std::mem::take(&mut self.scratch);
+            let outcome = self.commit_into(block, evm, position, &mut record);
             self.scratch = record;
-        }
+            outcome
+        };
         match outcome {
-            Ok(()) => true,
+            Ok(()) => {
+                self.next += 1;
+                true
+            }
             Err(stop) => {
                 self.stop = Some(stop);
                 false
             }
         }
+    }
+
+    /// Commits the transaction with `record` as its record, compares it with a supplied access list, and writes the receipt.
+    fn commit_into<'b>(
+        &mut self,
+        block: &BlockContext<'b>,
+        evm: &mut LeanEvm<'b>,
+        position: usize,
+        record: &mut TransactionRecord,
+    ) -> Result<(), Stop> {
+        self.commit_record(block, evm, position, record)?;
+        if let Some(check) = &mut self.check {
+            check.transaction(record, block.beneficiary, block.state);
+            if let Some(mismatch) = check.mismatch() {
+                return Err(Stop::Doubt(format!(
+                    "the supplied access list is wrong at transaction {position}: {mismatch}"
+                )));
+            }
+        }
+        self.gas_used += record.gas_used;
+        self.receipts.push(Receipt {
+            tx_type: block.block.transactions()[position].tx_type(),
+            success: record.success,
+            cumulative_gas_used: self.gas_used,
+            logs: std::mem::take(&mut record.logs),
+        });
+        Ok(())
     }
 
     /// Does a plain transfer of which nobody wants to know more than its receipt. False when the EVM must decide.

@@ -13,12 +13,12 @@ use super::{
 };
 use crate::{
     predict::{AccountFields, BlockContext as PredictedBlock, KeccakCache, PredictedKey, Prediction, Predictor, SharedHashes, StateView, TransactionShape},
-    state::{BlockState, Snapshot, SnapshotError},
+    state::{BlockState, KeyHasher, Snapshot, SnapshotError},
 };
 use alloy_consensus::Transaction as _;
-use alloy_primitives::{Address, B256, TxKind, U256, map::{DefaultHashBuilder, HashMap}};
+use alloy_primitives::{Address, B256, TxKind, U256, map::HashMap};
 use revm::primitives::KECCAK_EMPTY;
-use std::{hash::BuildHasher, sync::Arc};
+use std::sync::Arc;
 
 /// Gas that a transaction is taken to use at most. Gas limits may be anything up to 2^64, and sums of them must not overflow.
 const MAX_PLANNED_GAS: u64 = 1 << 36;
@@ -42,7 +42,7 @@ pub(crate) struct Planner {
     pub(crate) next: usize,
     pub(crate) summary: PlanSummary,
     recorded: usize,
-    hasher: DefaultHashBuilder,
+    hasher: KeyHasher,
     /// Last predicted writer of a slot or an account field, by hash of the key.
     writers: HashMap<u64, u32>,
     keccak: KeccakCache,
@@ -54,11 +54,11 @@ pub(crate) struct Planner {
 }
 
 /// Part of a key that is not a storage slot.
-#[derive(Clone, Copy, Hash)]
+#[derive(Clone, Copy)]
 enum Field {
-    Balance,
-    Nonce,
-    Code,
+    Balance = 1,
+    Nonce = 2,
+    Code = 3,
 }
 
 impl Planner {
@@ -167,13 +167,13 @@ impl Planner {
             self.read(position, &key.key);
         }
         if let TxKind::Call(to) = tx.kind() {
-            self.edge(position, (to, Field::Code), Until::Committed);
+            self.edge(position, self.field(to, Field::Code), Until::Committed);
         }
         for key in &prediction.keys {
             self.write(position, &key.key);
         }
         if tx.kind().is_create() {
-            let created = self.hasher.hash_one((sender.create(tx.nonce()), Field::Code));
+            let created = self.field(sender.create(tx.nonce()), Field::Code);
             self.writers.insert(created, position);
         }
         let gas = prediction.gas.clamp(21_000, tx.gas_limit().max(21_000));
@@ -195,8 +195,16 @@ impl Planner {
         }
     }
 
-    fn edge(&mut self, position: u32, key: impl std::hash::Hash, until: Until) {
-        if let Some(writer) = self.writers.get(&self.hasher.hash_one(key))
+    fn field(&self, address: Address, field: Field) -> u64 {
+        self.hasher.address(&address).rotate_left(8) ^ field as u64
+    }
+
+    fn slot(&self, address: Address, slot: U256) -> u64 {
+        self.hasher.slot(self.hasher.address(&address), &slot)
+    }
+
+    fn edge(&mut self, position: u32, key: u64, until: Until) {
+        if let Some(writer) = self.writers.get(&key)
             && *writer != position
         {
             self.edges.push((*writer, position, until));
@@ -205,13 +213,13 @@ impl Planner {
 
     fn read(&mut self, position: u32, key: &PredictedKey) {
         match *key {
-            PredictedKey::Slot { address, slot, .. } => self.edge(position, (address, slot), Until::Executed),
+            PredictedKey::Slot { address, slot, .. } => self.edge(position, self.slot(address, slot), Until::Executed),
             PredictedKey::Account { address, fields, .. } => {
                 for (field, part) in
                     [(AccountFields::BALANCE, Field::Balance), (AccountFields::NONCE, Field::Nonce), (AccountFields::CODE, Field::Code)]
                 {
                     if fields.contains(field) {
-                        self.edge(position, (address, part), Until::Committed);
+                        self.edge(position, self.field(address, part), Until::Committed);
                     }
                 }
             }
@@ -221,15 +229,15 @@ impl Planner {
     fn write(&mut self, position: u32, key: &PredictedKey) {
         match *key {
             PredictedKey::Slot { address, slot, write: true } => {
-                self.writers.insert(self.hasher.hash_one((address, slot)), position);
+                self.writers.insert(self.slot(address, slot), position);
             }
             PredictedKey::Account { address, fields, .. } => {
                 if fields.intersects(AccountFields::CREDIT.union(AccountFields::FUNDS)) {
-                    self.writers.insert(self.hasher.hash_one((address, Field::Balance)), position);
+                    self.writers.insert(self.field(address, Field::Balance), position);
                 }
                 if fields.contains(AccountFields::LIFE) {
-                    self.writers.insert(self.hasher.hash_one((address, Field::Code)), position);
-                    self.writers.insert(self.hasher.hash_one((address, Field::Nonce)), position);
+                    self.writers.insert(self.field(address, Field::Code), position);
+                    self.writers.insert(self.field(address, Field::Nonce), position);
                 }
             }
             PredictedKey::Slot { .. } => {}

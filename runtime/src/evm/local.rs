@@ -101,6 +101,8 @@ pub(crate) struct LocalView {
     /// All transactions before the running one are committed: what is committed counts, whatever a supplied list says.
     at_its_turn: bool,
     last_account: (Address, u32),
+    /// The slot found last: a store mostly follows a load of the same slot.
+    last_slot: (u32, U256, u32),
 }
 
 const NOT_FOUND: u32 = u32::MAX;
@@ -119,6 +121,7 @@ impl Default for LocalView {
             index: 0,
             at_its_turn: false,
             last_account: (Address::ZERO, NOT_FOUND),
+            last_slot: (NOT_FOUND, U256::ZERO, NOT_FOUND),
         }
     }
 }
@@ -143,6 +146,7 @@ impl LocalView {
         self.used_slots.clear();
         self.serial = 0;
         self.last_account = (Address::ZERO, NOT_FOUND);
+        self.last_slot = (NOT_FOUND, U256::ZERO, NOT_FOUND);
     }
 
     /// The account's record, if the running transaction has used it already.
@@ -263,13 +267,18 @@ impl LocalView {
 
     /// The slot's record and whether this is its first use in the running transaction. The account must be in use.
     #[inline]
-    pub(crate) fn find_slot(&self, account: u32, slot: U256) -> Option<(u32, bool)> {
+    pub(crate) fn find_slot(&mut self, account: u32, slot: U256) -> Option<(u32, bool)> {
+        if self.last_slot.0 == account && self.last_slot.1 == slot {
+            let position = self.last_slot.2;
+            return Some((position, self.slots[position as usize].serial != self.serial));
+        }
         let hash = self.hasher.slot(u64::from(account), &slot);
         let slots = &self.slots;
         let position = *self.slot_index.find(hash, |position| {
             let record = &slots[*position as usize];
             record.account == account && record.entry.slot == slot
         })?;
+        self.last_slot = (account, slot, position);
         Some((position, self.slots[position as usize].serial != self.serial))
     }
 
@@ -309,6 +318,7 @@ impl LocalView {
         record.stamp = stamp;
         record.slot = EvmStorageSlot::new(value, TransactionId::ZERO);
         self.used_slots.push(position);
+        self.last_slot = (account, slot, position);
         Ok(position)
     }
 }
