@@ -6,8 +6,8 @@
 //! [`record::TransactionRecord::holds`] alone, when all transactions before it are final. Everything else (predictions, edges, priorities) only decides
 //! how soon that happens.
 //!
-//! If anything happens that cannot be explained (a transaction that looks invalid, a broken invariant), the block is executed anew by the serial
-//! oracle, and its word counts.
+//! If anything happens that cannot be explained (a transaction that looks invalid, a read that fails, a broken invariant), the block is executed
+//! anew by the serial oracle, and its word counts.
 
 mod apply;
 mod block_context;
@@ -169,8 +169,7 @@ impl Engine {
         self.state = Some(state);
         match outcome {
             Ok(outcome) => Ok(outcome),
-            Err(Failure::Decided(error)) => Err(error),
-            Err(Failure::Doubt(reason)) => {
+            Err(Doubt(reason)) => {
                 let wanted = Outputs { access_list: outputs.access_list || is_exact(hints), ..outputs };
                 let mut outcome = oracle::execute_serial(snapshot, block, spec, wanted)?;
                 if let AccessHints::Exact(list) = hints
@@ -195,7 +194,7 @@ impl Engine {
         spec: &ChainSpec,
         hints: AccessHints<'_>,
         outputs: Outputs,
-    ) -> Result<BlockOutcome, Failure> {
+    ) -> Result<BlockOutcome, Doubt> {
         let snapshot: &dyn Snapshot = parent;
         let env = spec.evm_env(block.header());
         let spec_id = *env.spec_id();
@@ -205,7 +204,7 @@ impl Engine {
         let exact = match hints {
             AccessHints::Predicted => None,
             AccessHints::Exact(supplied) => {
-                let wrong = || Failure::Doubt("the supplied access list is not in order".to_owned());
+                let wrong = || Doubt("the supplied access list is not in order".to_owned());
                 Some(ExactList::new(supplied, last).ok_or_else(wrong)?)
             }
         };
@@ -213,14 +212,14 @@ impl Engine {
             let database = OrderedDatabase { snapshot, state, index, spec: spec_id, list, check, failure: &mut failure };
             let result = run(database);
             match failure.take() {
-                Some(error) => Err(Failure::database(error)),
-                None => result.map_err(Failure::from),
+                Some(error) => Err(Doubt::from(error)),
+                None => result.map_err(Doubt::from),
             }
         };
         let mut check = exact.as_ref().map(ExactList::check);
         if let Some(exact) = &exact {
             // The system calls come first and read through the list too, so it has to be in the state before them.
-            exact.seed(state, snapshot, self.pool.as_ref()).map_err(|error| Failure::Doubt(error.to_string()))?;
+            exact.seed(state, snapshot, self.pool.as_ref()).map_err(|error| Doubt(error.to_string()))?;
         }
         hooks(0, list.as_mut(), check.as_mut(), &mut |db| block_hooks::pre_execution(db, env.clone(), block, spec))?;
 
@@ -228,7 +227,7 @@ impl Engine {
         let threads = self.config.threads.max(1);
         self.memories.resize_with(threads.max(self.memories.len()), || None);
         let beneficiary =
-            state.account(snapshot, env.block_env.beneficiary).map_err(Failure::database)?;
+            state.account(snapshot, env.block_env.beneficiary).map_err(Doubt::from)?;
         let slots = self.take_slots(transactions);
         let shared = Shared::new(
             BlockContext {
@@ -265,12 +264,12 @@ impl Engine {
         if let Some(stop) = ledger.stop {
             self.slots = slots;
             return Err(match stop {
-                Stop::Doubt(reason) => Failure::Doubt(reason),
-                Stop::Database(error) => Failure::database(error),
+                Stop::Doubt(reason) => Doubt(reason),
+                Stop::Database(error) => Doubt::from(error),
             });
         }
         if ledger.next != transactions {
-            return Err(Failure::Doubt(format!("the commit ended at {} of {transactions}", ledger.next)));
+            return Err(Doubt(format!("the commit ended at {} of {transactions}", ledger.next)));
         }
         if let Some(list) = &mut list {
             for slot in &slots {
@@ -287,7 +286,7 @@ impl Engine {
             Ok(())
         })?;
         if let Some(mismatch) = ledger.check.and_then(ListCheck::finish) {
-            return Err(Failure::Doubt(format!("the supplied access list is wrong: {mismatch}")));
+            return Err(Doubt(format!("the supplied access list is wrong: {mismatch}")));
         }
         let diff = collect::state_diff(state);
         let access_list = match hints {
@@ -295,7 +294,7 @@ impl Engine {
             AccessHints::Predicted => list
                 .map(|list| list.finish(parent))
                 .transpose()
-                .map_err(|error| Failure::database(SnapshotError::new(error)))?,
+                .map_err(|error| Doubt::from(SnapshotError::new(error)))?,
         };
         Ok(BlockOutcome {
             receipts,
@@ -306,7 +305,7 @@ impl Engine {
                 .bundle
                 .then(|| diff.to_bundle(parent))
                 .transpose()
-                .map_err(|error| Failure::database(SnapshotError::new(error)))?,
+                .map_err(|error| Doubt::from(SnapshotError::new(error)))?,
             diff,
             access_list,
             report: ScheduleReport { timings, ..ScheduleReport::new(threads, ledger.counters, plan) },
@@ -367,24 +366,18 @@ const fn is_exact(hints: AccessHints<'_>) -> bool {
     matches!(hints, AccessHints::Exact(_))
 }
 
-enum Failure {
-    /// Nothing to be gained from another try.
-    Decided(BlockError),
-    /// The oracle decides.
-    Doubt(String),
-}
+/// Why the engine did not bring the block to an end, in words. The oracle decides then. That goes for failed reads too: the engine may
+/// have asked the parent state for something that the block does not need.
+struct Doubt(String);
 
-impl Failure {
-    fn database(error: SnapshotError) -> Self {
-        Self::Decided(BlockError::Database(Box::new(error)))
+impl From<SnapshotError> for Doubt {
+    fn from(error: SnapshotError) -> Self {
+        Self(error.to_string())
     }
 }
 
-impl From<BlockError> for Failure {
+impl From<BlockError> for Doubt {
     fn from(error: BlockError) -> Self {
-        match error {
-            BlockError::Database(_) => Self::Decided(error),
-            error => Self::Doubt(error.to_string()),
-        }
+        Self(error.to_string())
     }
 }
