@@ -155,11 +155,10 @@ impl<'b> Journal<'b> {
     pub(super) fn assume_nonce(&mut self, sender: u32, nonce: u64) {
         let record = &mut self.view.accounts[sender as usize];
         record.observe(Observed::NONCE);
-        if record.account.info.nonce != nonce {
+        // An account that does not exist has no nonce to be mistaken about.
+        if let Some(before) = record.before.as_mut().filter(|before| before.nonce != nonce) {
+            before.nonce = nonce;
             record.account.info.nonce = nonce;
-            if let Some(before) = &mut record.before {
-                before.nonce = nonce;
-            }
             // No commit has this version, so the commit compares values.
             record.version = u32::MAX;
         }

@@ -14,7 +14,7 @@ use crate::AccountState;
 use alloy_primitives::{Address, U256};
 use hashbrown::HashTable;
 use parking_lot::Mutex;
-use revm::state::Bytecode;
+use revm::{primitives::KECCAK_EMPTY, state::Bytecode};
 
 const SHARDS: usize = 32;
 
@@ -93,8 +93,9 @@ impl BlockState {
         if let Some((_, entry)) = shard.lock().index.find(hash, is_it) {
             return Ok(*entry);
         }
-        // An account without a record has no storage.
-        let base = if account.base.is_some() { snapshot.storage(account.address, slot)? } else { U256::ZERO };
+        // An account that has neither nonce nor code never ran any, so it has no storage. revm's `State` holds the same, and does not ask.
+        let may_have_storage = account.base.is_some_and(|base| base.nonce != 0 || base.code_hash != KECCAK_EMPTY);
+        let base = if may_have_storage { snapshot.storage(account.address, slot)? } else { U256::ZERO };
         let mut shard = shard.lock();
         if let Some((_, entry)) = shard.index.find(hash, is_it) {
             return Ok(*entry);
