@@ -12,3 +12,4 @@ pub mod differential;
 pub mod generator;
 pub mod memory;
 pub mod misleading;
+pub mod snapshots;
