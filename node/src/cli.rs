@@ -18,6 +18,8 @@ pub(crate) enum Command {
     /// Convert and inspect bundles: single files with a block and everything needed to execute it.
     #[command(subcommand)]
     Bundle(BundleCommand),
+    /// Make bundles from the blocks of a running node.
+    Capture(CaptureOptions),
 }
 
 const REPLAY_EXAMPLES: &str = "\
@@ -141,6 +143,97 @@ impl std::fmt::Display for PredictorSource {
     }
 }
 
+const CAPTURE_EXAMPLES: &str = "\
+Examples:
+  braid capture --rpc-url http://127.0.0.1:8545 --blocks 19000000..19000099 --out bundles/
+  braid capture --rpc-url http://127.0.0.1:8545 --blocks 7..9 --out bundles/ --genesis genesis.json
+  braid replay bundles/
+
+The node must offer debug_executionWitness or debug_traceBlockByNumber. Running the command again goes on where it stopped.";
+
+/// Make bundles from the blocks of a running node.
+///
+/// Each block is executed when it is captured, and its bundle is written only if that leads to the block's header. Bundles that are there already are
+/// skipped.
+#[derive(Args, Debug)]
+#[command(after_help = CAPTURE_EXAMPLES)]
+pub(crate) struct CaptureOptions {
+    /// Address of the node's JSON-RPC, over plain HTTP.
+    #[arg(long, value_name = "URL")]
+    pub(crate) rpc_url: String,
+
+    /// Numbers of the first and the last block, or of one block.
+    #[arg(long, value_name = "A..B")]
+    pub(crate) blocks: BlockRange,
+
+    /// Folder for the bundles, made if missing.
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+
+    /// Where the state before each block comes from.
+    #[arg(long, value_enum, default_value_t = CaptureSource::Auto)]
+    pub(crate) source: CaptureSource,
+
+    /// Genesis file (geth's format) of a chain that is not public.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) genesis: Option<PathBuf>,
+
+    /// Requests per second, at most.
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub(crate) rate: Option<f64>,
+
+    /// Blocks at a time.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) concurrency: u8,
+
+    /// Further tries of a request that fails, with growing pauses.
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(..100))]
+    pub(crate) retries: u32,
+
+    /// Seconds to wait for an answer.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) timeout: u64,
+}
+
+/// Where the state before a block comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CaptureSource {
+    /// A witness if the node has it, else the tracer.
+    Auto,
+    /// debug_executionWitness: state with proofs, so that the state root can be checked.
+    Witness,
+    /// debug_traceBlockByNumber with the prestate tracer.
+    Prestate,
+}
+
+/// Blocks from the first to the last, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BlockRange {
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+}
+
+impl FromStr for BlockRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (first, last) = text.split_once("..").unwrap_or((text, text));
+        let number = |text: &str| text.trim().parse::<u64>().map_err(|_| format!("{text:?} is not a block number"));
+        let range = Self { first: number(first)?, last: number(last)? };
+        match range.first <= range.last {
+            true => Ok(range),
+            false => Err(format!("{first} comes after {last}")),
+        }
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate.is_finite() => Ok(rate),
+        _ => Err("a number above zero is needed".to_owned()),
+    }
+}
+
 const CONVERT_EXAMPLES: &str = "\
 Example:
   braid bundle convert mainnet-blocks.tar.zst --out bundles/    one .braid file for each block";
@@ -186,6 +279,15 @@ mod tests {
             let Command::Replay(options) = cli.command else { panic!("replay") };
             assert_eq!(options.predictor, expected);
             assert_eq!(options.predictor.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn ranges_include_both_ends() {
+        assert_eq!("5..9".parse(), Ok(BlockRange { first: 5, last: 9 }));
+        assert_eq!("5".parse(), Ok(BlockRange { first: 5, last: 5 }));
+        for text in ["9..5", "..", "a..b", "5..", "-1"] {
+            assert!(text.parse::<BlockRange>().is_err(), "{text}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! [`cli`] is what can be asked for; each command has a folder of its own. Everything here is wiring, files and presentation; the work is done in the libraries.
 
 mod bundle;
+mod capture;
 mod cli;
 mod memory;
 mod replay;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Replay(options) => replay::run(&options),
         Command::Bundle(command) => bundle::run(&command),
+        Command::Capture(options) => capture::run(&options),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -33,11 +33,6 @@ pub(crate) fn error(message: &str) {
     eprintln!("{} {message}", paint(&io::stderr(), Colour::Red, "error:"));
 }
 
-/// One line on stderr that says what the user should know.
-pub(crate) fn warning(message: &str) {
-    eprintln!("{} {message}", paint(&io::stderr(), Colour::Yellow, "warning:"));
-}
-
 /// A progress bar on stderr, invisible when that is no terminal. Without a total it only counts.
 pub(crate) fn progress(total: Option<u64>, what: &'static str) -> ProgressBar {
     let target = if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
