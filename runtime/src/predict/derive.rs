@@ -25,6 +25,10 @@ const FIXED: u8 = 190;
 const COINCIDENCE: u8 = 110;
 /// Belief in a large constant that nothing explains.
 const UNEXPLAINED: u8 = 30;
+/// Parts of an inner call's input that are explained.
+const MAX_PARTS: usize = 32;
+/// Longest number, in bytes, between two addresses of a packed encoding: the fee of a pool, a length, a flag.
+const MAX_PACKED_NUMBER: usize = 8;
 /// Addresses and hashes that are loaded slots' fields start at one of these bits.
 const FIELD_SHIFTS: [u8; 6] = [0, 8, 16, 32, 64, 96];
 
@@ -176,7 +180,33 @@ impl<P: Preimages + ?Sized> Deriver<'_, P> {
         if pieces.is_empty() || pieces.len() > 16 {
             return None;
         }
+        if self.rank == 0 {
+            self.sort_pieces(input, &mut pieces)?;
+        }
         Some((self.template.intern_pieces(&pieces)?, belief))
+    }
+
+    /// Two accounts that stand side by side in ascending order were probably sorted, as those of a pair are. Where it was
+    /// an accident, the next call with a descending pair says so.
+    fn sort_pieces(&mut self, input: &[u8], pieces: &mut [Piece]) -> Option<()> {
+        let mut start = 0;
+        for index in 1..pieces.len() {
+            let (left, right) = (pieces[index - 1], pieces[index]);
+            let middle = start + left.width as usize;
+            if left.width == right.width && left.node != right.node && left.width >= 20 {
+                let first = U256::from_be_slice(&input[start..middle]);
+                let second = U256::from_be_slice(&input[middle..middle + right.width as usize]);
+                let accounts = [first, second].iter().all(|word| word.bit_len() > 96 && word.bit_len() <= 160);
+                let fixed = |node: NodeIndex| matches!(self.template.nodes[node as usize], Node::Constant(_));
+                if accounts && first < second && !(fixed(left.node) && fixed(right.node)) {
+                    let (one, other) = (left.node.min(right.node), left.node.max(right.node));
+                    pieces[index - 1].node = self.template.intern(Node::Smaller { left: one, right: other })?;
+                    pieces[index].node = self.template.intern(Node::Larger { left: one, right: other })?;
+                }
+            }
+            start = middle;
+        }
+        Some(())
     }
 
     fn flush(&mut self, fixed: &mut Vec<u8>, pieces: &mut Vec<Piece>) -> Option<()> {
@@ -370,7 +400,14 @@ impl<P: Preimages + ?Sized> Deriver<'_, P> {
             parts.push(InputPart { offset: 0, node: selector, width: 4 });
         }
         let mut offset = 4;
-        while offset + 32 <= input.len() && parts.len() < 32 {
+        // Where a packed encoding goes on that began in an earlier word.
+        let mut packed = 0;
+        while offset + 32 <= input.len() && parts.len() < MAX_PARTS {
+            if packed > offset {
+                packed = self.packed_parts(input, offset, packed, &mut parts)?;
+                offset += 32;
+                continue;
+            }
             let word = U256::from_be_slice(&input[offset..offset + 32]);
             let node = if is_distinctive(word) {
                 let is_address = word.bit_len() <= 160 && word.bit_len() > 96;
@@ -389,31 +426,57 @@ impl<P: Preimages + ?Sized> Deriver<'_, P> {
             if let Some(node) = node {
                 parts.push(InputPart { offset: offset as u32, node, width: 32 });
             } else {
-                parts.extend(self.packed_part(input, offset));
+                packed = self.packed_parts(input, offset, offset, &mut parts)?;
             }
             offset += 32;
         }
         Some(InputShape::Parts { length: input.len() as u32, parts })
     }
 
-    /// An address of the call that begins within 32 bytes of a packed encoding.
-    fn packed_part(&mut self, input: &[u8], offset: usize) -> Option<InputPart> {
-        for at in offset..(offset + 32).min(input.len().saturating_sub(19)) {
-            if input[at] == 0 {
+    /// The addresses of the call that begin, from `from` on, in the 32 bytes at `offset` of a packed encoding, and the short
+    /// numbers between them. Returns where the last of them ends.
+    fn packed_parts(&mut self, input: &[u8], offset: usize, from: usize, parts: &mut Vec<InputPart>) -> Option<usize> {
+        let mut at = from;
+        let mut end = from;
+        let mut goes_on = from > offset;
+        while at < offset + 32 && at + 20 <= input.len() && parts.len() < MAX_PARTS {
+            let Some(node) = self.packed_address(&input[at..at + 20]) else {
+                at += 1;
                 continue;
+            };
+            if goes_on && at > end && at - end <= MAX_PACKED_NUMBER {
+                let number = U256::from_be_slice(&input[end..at]);
+                let node = match self.aligned(number).filter(|_| number.bit_len() > 4) {
+                    Some(offset) => self.template.intern(Node::Word { offset })?,
+                    None => self.template.intern(Node::Constant(number))?,
+                };
+                parts.push(InputPart { offset: end as u32, node, width: (at - end) as u8 });
             }
-            let word = U256::from_be_slice(&input[at..at + 20]);
-            if word.bit_len() <= 128 {
-                continue;
-            }
-            let frame = self.frame;
-            let known = !self.positions(word).is_empty()
-                || [frame.caller, frame.origin, frame.this].into_iter().any(|account| word == word_of(account));
-            if known && let Some(node) = self.known(word, Role::Address, 0, MAX_DEPTH) {
-                return Some(InputPart { offset: at as u32, node, width: 20 });
-            }
+            parts.push(InputPart { offset: at as u32, node, width: 20 });
+            at += 20;
+            end = at;
+            goes_on = true;
         }
-        None
+        // What fills up the last word is copied with it.
+        let word_end = offset + 32;
+        if goes_on && end < word_end && word_end <= input.len() && input[end..word_end].iter().all(|byte| *byte == 0) {
+            let node = self.template.intern(Node::Constant(U256::ZERO))?;
+            parts.push(InputPart { offset: end as u32, node, width: (word_end - end) as u8 });
+            end = word_end;
+        }
+        Some(end)
+    }
+
+    /// 20 bytes of a packed encoding, if they are an address that the call explains.
+    fn packed_address(&mut self, bytes: &[u8]) -> Option<NodeIndex> {
+        if bytes[0] == 0 {
+            return None;
+        }
+        let word = U256::from_be_slice(bytes);
+        let frame = self.frame;
+        let known = !self.positions(word).is_empty()
+            || [frame.caller, frame.origin, frame.this].into_iter().any(|account| word == word_of(account));
+        if known { self.known(word, Role::Address, 0, MAX_DEPTH) } else { None }
     }
 
     /// The place in the call data where the ABI offset of a byte string stands whose content begins at `at`, and what

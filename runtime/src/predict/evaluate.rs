@@ -129,6 +129,14 @@ impl Program<'_> {
                 let left = self.value(left, frame, memo, environment)?;
                 left.wrapping_add(self.value(right, frame, memo, environment)?)
             }
+            Node::Smaller { left, right } => {
+                let left = self.value(left, frame, memo, environment)?;
+                left.min(self.value(right, frame, memo, environment)?)
+            }
+            Node::Larger { left, right } => {
+                let left = self.value(left, frame, memo, environment)?;
+                left.max(self.value(right, frame, memo, environment)?)
+            }
             Node::Keccak { first, second } => {
                 let mut input = [0; 64];
                 input[..32].copy_from_slice(&self.value(first, frame, memo, environment)?.to_be_bytes::<32>());

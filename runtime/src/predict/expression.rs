@@ -45,6 +45,10 @@ pub(super) enum Node {
     Add { word: NodeIndex, offset: u64 },
     /// A word plus another.
     Sum { left: NodeIndex, right: NodeIndex },
+    /// The smaller of two words.
+    Smaller { left: NodeIndex, right: NodeIndex },
+    /// The larger of two words.
+    Larger { left: NodeIndex, right: NodeIndex },
     /// Keccak-256 of two words.
     Keccak { first: NodeIndex, second: NodeIndex },
     /// Keccak-256 of a word.
@@ -69,7 +73,9 @@ impl Node {
             Self::Load { address, slot } => [Some(address), Some(slot)],
             Self::Field { word, .. } | Self::Add { word, .. } | Self::KeccakWord { word } => [Some(word), None],
             Self::Keccak { first, second } => [Some(first), Some(second)],
-            Self::Sum { left, right } => [Some(left), Some(right)],
+            Self::Sum { left, right } | Self::Smaller { left, right } | Self::Larger { left, right } => {
+                [Some(left), Some(right)]
+            }
             _ => [None, None],
         }
     }
@@ -83,6 +89,8 @@ impl Node {
             Self::KeccakWord { word } => Self::KeccakWord { word: rename(word) },
             Self::Keccak { first, second } => Self::Keccak { first: rename(first), second: rename(second) },
             Self::Sum { left, right } => Self::Sum { left: rename(left), right: rename(right) },
+            Self::Smaller { left, right } => Self::Smaller { left: rename(left), right: rename(right) },
+            Self::Larger { left, right } => Self::Larger { left: rename(left), right: rename(right) },
             other => other,
         }
     }

@@ -184,7 +184,10 @@ impl<'a, P: Preimages + ?Sized> Lesson<'a, P> {
             if input.get(offset..offset + width) == Some(&value.to_be_bytes::<32>()[32 - width..]) {
                 continue;
             }
-            if width == 4 || value.bit_len() > 96 && value.bit_len() <= 160 {
+            let is_account = |word: U256| word.is_zero() || word.bit_len() > 96 && word.bit_len() <= 160;
+            // A limit of a price may look like an account, until it is something else.
+            let other = input.get(offset..offset + width).map_or(U256::ZERO, U256::from_be_slice);
+            if offset == 0 || width >= 20 && !value.is_zero() && is_account(value) && is_account(other) {
                 return false;
             }
             wrong.push(position);
