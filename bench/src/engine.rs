@@ -122,7 +122,8 @@ impl EngineSide {
 
 /// Timed engines do not learn: what they know is given, and a predictor that has seen a contract often records it hardly ever.
 fn new_engine(threads: usize, learning: Learning) -> Result<Engine, String> {
-    Engine::new(EngineConfig { threads, learning, lessons_per_block: 4096, ..EngineConfig::default() }).map_err(|error| error.to_string())
+    Engine::new(EngineConfig { threads, learning, lessons_per_block: 4096, ..EngineConfig::default() })
+        .map_err(|error| error.to_string())
 }
 
 impl Side for EngineSide {
@@ -149,8 +150,8 @@ impl Side for EngineSide {
 
 /// Learns from blocks, in order, and gives the saved predictor.
 pub fn learn<'a>(cases: impl IntoIterator<Item = &'a Case>, threads: usize) -> Result<Vec<u8>, SideError> {
-    let mut engine =
-        new_engine(threads, Learning::BetweenBlocks).map_err(|message| SideError::Transaction { index: 0, source: message.into() })?;
+    let mut engine = new_engine(threads, Learning::BetweenBlocks)
+        .map_err(|message| SideError::Transaction { index: 0, source: message.into() })?;
     for case in cases {
         run(&mut engine, case, &spec_of(&case.chain), AccessHints::Predicted, Outputs::default())?;
         engine.learn();

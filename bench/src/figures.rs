@@ -163,6 +163,8 @@ pub struct ProfileFigures {
     pub gas: u64,
     /// A is baseline (a), B baseline (b).
     pub baselines: Comparison,
+    /// A is baseline (b), B baseline (c), which drops what the protocol wants kept.
+    pub leanest: Comparison,
     /// Name of the quicker one.
     pub best: &'static str,
     /// Most heap bytes of baselines (a) and (b) alive at once in a first run.

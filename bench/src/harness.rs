@@ -181,7 +181,7 @@ fn expectations(cases: &[Case]) -> Result<Vec<(Digest, u64)>, MeasureError> {
         })?;
         let gas = execution.receipts.last().map_or(0, |receipt| receipt.cumulative_gas_used);
         let digest = execution.digest();
-        once(&mut Map::default(), position, case, digest)?;
+        once(&mut Map::keeping_results(), position, case, digest)?;
         expected.push((digest, gas));
     }
     Ok(expected)
@@ -252,10 +252,11 @@ pub fn measure(profile: &Profile, plan: &Plan, progress: &mut dyn FnMut(&str)) -
     let cases = &workload.cases;
     progress("checking the baselines");
     let expected = expectations(cases)?;
-    let baseline_peak_bytes = [peak(&mut Bundle, cases)?, peak(&mut Map::default(), cases)?];
+    let baseline_peak_bytes = [peak(&mut Bundle, cases)?, peak(&mut Map::keeping_results(), cases)?];
     progress("baselines against each other");
-    let (mut bundle, mut map) = (Bundle, Map::default());
+    let (mut bundle, mut map) = (Bundle, Map::keeping_results());
     let baselines = compare(&mut bundle, &mut map, cases, &expected, plan.pairs)?;
+    let leanest = compare(&mut map, &mut Map::dropping_results(), cases, &expected, plan.pairs)?;
     let map_is_best = baselines.ratio.median >= 1.0;
     let mut traces = Vec::new();
     if !plan.knowledge.is_empty() {
@@ -313,6 +314,7 @@ pub fn measure(profile: &Profile, plan: &Plan, progress: &mut dyn FnMut(&str)) -
         gas: expected.iter().map(|(_, gas)| gas).sum(),
         notes: workload.notes,
         baselines,
+        leanest,
         best: if map_is_best { "b" } else { "a" },
         baseline_peak_bytes,
         engine,

@@ -11,13 +11,18 @@ use alloy_hardforks::{EthereumHardfork, EthereumHardforks};
 use braid_runtime::Receipt;
 use revm::{
     Context, DatabaseCommit, MainBuilder, MainContext, context::TxEnv, context_interface::result::ResultAndState,
-    database_interface::DatabaseCommitExt, handler::EthPrecompiles, inspector::NoOpInspector,
+    database_interface::DatabaseCommitExt, handler::EthPrecompiles, inspector::NoOpInspector, state::EvmState,
 };
 
 type PlainEvm<DB> = EthEvm<DB, NoOpInspector, EthPrecompiles>;
 
-/// Runs the whole block on `database`, which afterwards holds the changes, and gives it back with the receipts.
-pub(super) fn execute<DB>(database: DB, case: &Case) -> Result<(DB, Vec<Receipt>), SideError>
+/// Runs the whole block on `database`, which afterwards holds the changes, and gives it back with the receipts. Each transaction's own
+/// result goes to `kept`, if it is wanted.
+pub(super) fn execute<DB>(
+    database: DB,
+    case: &Case,
+    mut kept: Option<&mut Vec<EvmState>>,
+) -> Result<(DB, Vec<Receipt>), SideError>
 where
     DB: alloy_evm::Database + DatabaseCommit,
 {
@@ -33,13 +38,17 @@ where
     );
     let mut system = SystemCaller::new(&case.chain);
     system.apply_pre_execution_changes(&block.header, &mut evm)?;
-    let receipts = transactions(&mut evm, case)?;
+    let receipts = transactions(&mut evm, case, &mut kept)?;
     after_transactions(&mut evm, &mut system, case)?;
     let (database, _) = evm.finish();
     Ok((database, receipts))
 }
 
-fn transactions<DB>(evm: &mut PlainEvm<DB>, case: &Case) -> Result<Vec<Receipt>, SideError>
+fn transactions<DB>(
+    evm: &mut PlainEvm<DB>,
+    case: &Case,
+    kept: &mut Option<&mut Vec<EvmState>>,
+) -> Result<Vec<Receipt>, SideError>
 where
     DB: alloy_evm::Database + DatabaseCommit,
 {
@@ -62,6 +71,9 @@ where
             cumulative_gas_used,
             logs: result.into_logs(),
         });
+        if let Some(kept) = kept {
+            kept.push(state.clone());
+        }
         evm.db_mut().commit(state);
     }
     Ok(receipts)

@@ -20,7 +20,7 @@ impl Side for Bundle {
     fn execute(&mut self, _: usize, case: &Case) -> Result<Execution, SideError> {
         let started = Instant::now();
         let state = State::builder().with_database(WrapDatabaseRef(&*case.snapshot)).with_bundle_update().build();
-        let (mut state, receipts) = block::execute(state, case)?;
+        let (mut state, receipts) = block::execute(state, case, None)?;
         state.merge_transitions(BundleRetention::Reverts);
         let bundle = state.take_bundle();
         let elapsed = started.elapsed();
