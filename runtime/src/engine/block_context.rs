@@ -7,7 +7,7 @@ use crate::{
     state::{AccountRef, BlockState, Snapshot},
 };
 use braid_precompiles::BraidPrecompiles;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU32};
 use revm::{
     context::{BlockEnv, CfgEnv},
     primitives::hardfork::SpecId,
@@ -27,6 +27,8 @@ pub(crate) struct BlockContext<'b> {
     pub(crate) hashes: Arc<SharedHashes>,
     pub(crate) transfers: TransferRules,
     pub(crate) slots: Vec<TransactionSlot>,
+    /// Planned transactions that are to run ahead and have not started yet.
+    pub(crate) unstarted: AtomicU32,
     /// Where recordings go.
     pub(crate) lessons: &'b Lessons,
     /// The block's own access list was supplied and is in the state.

@@ -38,6 +38,9 @@ pub struct EngineConfig {
     pub mode: Mode,
     /// Least speed-up that the plan of a batch must promise before anything in it runs ahead of the commit.
     pub min_parallelism: f64,
+    /// Least estimated time of what can run ahead in a block, in nanoseconds, before other threads are woken for it: waking one takes some
+    /// 50,000 ns.
+    pub min_parallel_nanos: u64,
     /// Transactions planned at a time, at most.
     pub batch: usize,
     /// Unknown transactions after which a batch ends if the engine learns within blocks, so that what they teach serves the next one.
@@ -58,6 +61,7 @@ impl Default for EngineConfig {
             threads: 1,
             mode: Mode::default(),
             min_parallelism: 1.15,
+            min_parallel_nanos: 300_000,
             batch: 256,
             unknown_per_batch: 16,
             max_retry_share: 0.3,

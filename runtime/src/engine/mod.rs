@@ -242,6 +242,7 @@ impl Engine {
                 transfers: TransferRules::new(&env.cfg_env, &env.block_env),
                 precompiles: BraidPrecompiles::new(spec_id, self.precompile_cache.clone(), None),
                 slots,
+                unstarted: Default::default(),
                 lessons: &self.lessons,
                 keep_records: outputs.access_list || outputs.report || exact.is_some(),
                 timeline: outputs.report.then(Timeline::start),
@@ -335,20 +336,20 @@ fn new_precompile_cache(config: &EngineConfig) -> Option<Arc<PrecompileCache>> {
 /// Runs the workers, one of them on this thread.
 fn run_workers(shared: &Shared<'_>, pool: Option<&rayon::ThreadPool>, memories: &mut [Option<WorkerMemory>]) {
     let Some((own, others)) = memories.split_first_mut() else { return };
-    match pool {
-        None => run_worker(shared, own),
+    match pool.filter(|_| shared.plan_first()) {
+        None => run_worker(shared, own, false),
         Some(pool) => pool.in_place_scope(|scope| {
             for memory in others.iter_mut().take(pool.current_num_threads()) {
-                scope.spawn(move |_| run_worker(shared, memory));
+                scope.spawn(move |_| run_worker(shared, memory, true));
             }
-            run_worker(shared, own);
+            run_worker(shared, own, false);
         }),
     }
 }
 
-fn run_worker(shared: &Shared<'_>, memory: &mut Option<WorkerMemory>) {
+fn run_worker(shared: &Shared<'_>, memory: &mut Option<WorkerMemory>, is_helper: bool) {
     let own = memory.take().unwrap_or_else(|| WorkerMemory::new(shared.block.hashes.clone()));
-    *memory = Some(worker::work(shared, own));
+    *memory = Some(worker::work(shared, own, is_helper));
 }
 
 /// Blob gas of the block's transactions (EIP-4844).

@@ -16,12 +16,16 @@ use crate::{
     state::{BlockState, KeyHasher, Snapshot, SnapshotError},
 };
 use alloy_consensus::Transaction as _;
-use alloy_primitives::{Address, B256, TxKind, U256, map::HashMap};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, map::HashMap};
 use revm::primitives::KECCAK_EMPTY;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 /// Gas that a transaction is taken to use at most. Gas limits may be anything up to 2^64, and sums of them must not overflow.
 const MAX_PLANNED_GAS: u64 = 1 << 36;
+
+/// Rough cost of a transaction apart from its gas, and of gas, on one core: 19 µs and 51,000 gas is the mean on mainnet.
+const TRANSACTION_NANOS: u64 = 2_000;
+const GAS_PER_NANO: u64 = 3;
 
 /// What the plan of a block looks like.
 #[derive(Clone, Copy, Debug, Default)]
@@ -264,7 +268,9 @@ impl Planner {
             return true;
         }
         let span = (total as f64 / config.threads as f64).max(critical as f64);
-        total > 0 && total as f64 >= config.min_parallelism * span
+        let nanos = ahead().count() as u64 * TRANSACTION_NANOS + total / GAS_PER_NANO;
+        let is_worth_waking = first > 0 || nanos >= config.min_parallel_nanos;
+        total > 0 && is_worth_waking && total as f64 >= config.min_parallelism * span
     }
 
     /// Draws the edges of the batch and releases what waits for nothing.
@@ -295,6 +301,7 @@ impl Planner {
             let longest = self.longest[offset];
             slot.set_priority(if longest * 16 > total { longest } else { 0 });
             slot.set_class(Class::Ahead);
+            block.unstarted.fetch_add(1, Ordering::Relaxed);
             if slot.release() {
                 ready.push((slot.priority(), position));
             }
@@ -337,5 +344,15 @@ impl StateView for ParentState<'_> {
 
     fn code_hash(&self, address: Address) -> Option<B256> {
         self.state.account(self.snapshot, address).ok()?.base.map(|base| base.code_hash)
+    }
+
+    fn code(&self, address: Address) -> Option<Bytes> {
+        let account = self.state.account(self.snapshot, address).ok()?;
+        let code_hash = account.base.map(|base| base.code_hash).filter(|hash| *hash != KECCAK_EMPTY)?;
+        let code = match account.base_code() {
+            Some(code) => code,
+            None => account.set_base_code(self.snapshot.code(code_hash).ok()?),
+        };
+        Some(code.original_bytes())
     }
 }

@@ -1,17 +1,22 @@
 //! The queue of transactions that may start, and the place where idle workers sleep.
 //!
-//! The longest remaining chain goes first, then block order. Workers that find nothing sleep on a condition variable: a spinning worker would
-//! take time from the others' cores and gain nothing.
+//! The longest remaining chain goes first, then block order. Workers that find nothing look again for a few microseconds, the time in which
+//! another transaction usually ends, and then sleep on a condition variable: a spinning worker takes time from the others' cores.
 
 use parking_lot::{Condvar, Mutex};
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// Looks before sleeping: a few microseconds.
+const LOOKS: u32 = 100;
 
 #[derive(Debug, Default)]
 struct Waiting {
     ready: BinaryHeap<(u64, Reverse<u32>)>,
     sleepers: usize,
-    /// Counts every event that may give a sleeper something to do.
-    events: u64,
     closed: bool,
 }
 
@@ -31,6 +36,8 @@ pub(crate) enum Pop {
 pub(crate) struct ReadyQueue {
     waiting: Mutex<Waiting>,
     changed: Condvar,
+    /// Counts every event that may give a sleeper something to do. Changed under the lock only.
+    events: AtomicU64,
 }
 
 impl ReadyQueue {
@@ -43,7 +50,7 @@ impl ReadyQueue {
         if added == 0 {
             return;
         }
-        waiting.events += 1;
+        self.events.fetch_add(1, Ordering::Release);
         let wake = added.min(waiting.sleepers);
         drop(waiting);
         for _ in 0..wake {
@@ -57,7 +64,7 @@ impl ReadyQueue {
         if waiting.closed {
             return Pop::Closed;
         }
-        let Some((priority, Reverse(first))) = waiting.ready.pop() else { return Pop::Empty(waiting.events) };
+        let Some((priority, Reverse(first))) = waiting.ready.pop() else { return Pop::Empty(self.events.load(Ordering::Relaxed)) };
         batch.push(first);
         if priority == 0 {
             let most = most.min(waiting.ready.len() / 4);
@@ -78,8 +85,14 @@ impl ReadyQueue {
 
     /// Sleeps until something happens after the moment `seen`.
     pub(crate) fn sleep(&self, seen: u64) {
+        for _ in 0..LOOKS {
+            if self.events.load(Ordering::Acquire) != seen {
+                return;
+            }
+            std::hint::spin_loop();
+        }
         let mut waiting = self.waiting.lock();
-        while waiting.events == seen && !waiting.closed {
+        while self.events.load(Ordering::Relaxed) == seen && !waiting.closed {
             waiting.sleepers += 1;
             self.changed.wait(&mut waiting);
             waiting.sleepers -= 1;
@@ -88,8 +101,8 @@ impl ReadyQueue {
 
     /// Wakes everybody: something changed that is not in the queue.
     pub(crate) fn notify(&self) {
-        let mut waiting = self.waiting.lock();
-        waiting.events += 1;
+        let waiting = self.waiting.lock();
+        self.events.fetch_add(1, Ordering::Release);
         if waiting.sleepers > 0 {
             drop(waiting);
             self.changed.notify_all();
@@ -100,6 +113,7 @@ impl ReadyQueue {
     pub(crate) fn close(&self) {
         let mut waiting = self.waiting.lock();
         waiting.closed = true;
+        self.events.fetch_add(1, Ordering::Release);
         drop(waiting);
         self.changed.notify_all();
     }

@@ -56,6 +56,13 @@ impl<'b> Shared<'b> {
         (self.block.slots, self.block.timeline, self.ledger.into_inner(), self.planner.into_inner())
     }
 
+    /// Plans the first batch. False when one thread can do the rest alone as fast: waking others takes longer than a few transfers.
+    pub(crate) fn plan_first(&self) -> bool {
+        let mut planner = self.planner.lock();
+        planner.plan_batch(&self.block, &self.predictor.lock(), self.config, false, &self.queue);
+        planner.next < self.block.slots.len() || self.queue.len() > 1
+    }
+
     fn holds_back(&self) -> bool {
         let validated = self.validated.load(Ordering::Relaxed);
         let wrong = self.wrong.load(Ordering::Relaxed);
@@ -75,7 +82,7 @@ impl Drop for CloseOnPanic<'_> {
 }
 
 /// Works until the block is over. Gives the memory back for the next block.
-pub(crate) fn work<'b>(shared: &'b Shared<'b>, memory: WorkerMemory) -> WorkerMemory {
+pub(crate) fn work<'b>(shared: &'b Shared<'b>, memory: WorkerMemory, is_helper: bool) -> WorkerMemory {
     let _guard = CloseOnPanic(&shared.queue);
     let block = &shared.block;
     let mut worker = Worker {
@@ -89,6 +96,7 @@ pub(crate) fn work<'b>(shared: &'b Shared<'b>, memory: WorkerMemory) -> WorkerMe
             block.env.clone(),
         ),
         batch: Vec::new(),
+        is_helper,
     };
     worker.run();
     worker.evm.ctx.journaled_state.into_memory()
@@ -98,11 +106,13 @@ struct Worker<'b> {
     shared: &'b Shared<'b>,
     evm: LeanEvm<'b>,
     batch: Vec<u32>,
+    /// Not the caller's own thread: may leave when there is nothing left to start.
+    is_helper: bool,
 }
 
 impl<'b> Worker<'b> {
     fn run(&mut self) {
-        let most = if self.shared.config.threads > 1 { 16 } else { 0 };
+        let most = if self.shared.config.threads > 1 { 3 } else { 0 };
         loop {
             self.commit();
             self.batch.clear();
@@ -120,12 +130,20 @@ impl<'b> Worker<'b> {
                 }
                 Pop::Empty(seen) => {
                     if !self.plan() {
+                        if self.is_helper && self.nothing_to_start() {
+                            return;
+                        }
                         self.shared.queue.sleep(seen);
                     }
                 }
             }
             self.batch = batch;
         }
+    }
+
+    /// Everything is planned and everything that runs ahead has started: only the commit is left, and the caller's thread is enough for it.
+    fn nothing_to_start(&self) -> bool {
+        self.shared.all_planned.load(Ordering::Acquire) && self.shared.block.unstarted.load(Ordering::Acquire) == 0
     }
 
     /// Plans a batch if nobody else does. False when there was nothing to do.
@@ -147,6 +165,9 @@ impl<'b> Worker<'b> {
             }
             planner.plan_batch(block, &predictor, self.shared.config, hold_back, &self.shared.queue);
         }
+        if planner.next == block.slots.len() {
+            self.shared.all_planned.store(true, Ordering::Release);
+        }
         true
     }
 
@@ -155,6 +176,7 @@ impl<'b> Worker<'b> {
         let mut next = Some(position);
         while let Some(position) = next {
             let block = &self.shared.block;
+            block.unstarted.fetch_sub(1, Ordering::AcqRel);
             let slot = &block.slots[position as usize];
             {
                 let mut record = slot.record.lock();
