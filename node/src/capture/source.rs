@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_first_mention_counts() {
-        let json = |text| serde_json::from_str::<JsonAccount>(text).unwrap();
+        let json = |text: &str| serde_json::from_str::<JsonAccount>(text).unwrap();
         let (mut accounts, address) = (AddressMap::default(), Address::repeat_byte(1));
         merge(&mut accounts, address, json(r#"{"balance": "0x5", "nonce": 7}"#));
         let slot = format!("{:?}", B256::with_last_byte(3));

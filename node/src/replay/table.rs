@@ -19,6 +19,11 @@ pub(super) fn print(figures: &Figures, mut out: impl Write + IsTerminal) -> io::
             writeln!(out, "{} {}: {mismatch}", paint(&out, Colour::Red, "mismatch:"), block.name)?;
         }
     }
+    for block in &figures.blocks {
+        if let Some(reason) = block.schedule.as_ref().and_then(|schedule| schedule.path.strip_prefix("serial: ")) {
+            writeln!(out, "{} {}: decided by stock revm: {reason}", paint(&out, Colour::Yellow, "note:"), block.name)?;
+        }
+    }
     let verdict = match (total.mismatched, figures.problems.len()) {
         (0, 0) => paint(&out, Colour::Green, &format!("{}: all results equal", count(total.blocks, "block"))),
         (0, problems) => {
@@ -53,6 +58,14 @@ pub(super) fn print(figures: &Figures, mut out: impl Write + IsTerminal) -> io::
                 _ => format!("predictor {}", figures.predictor),
             },
             figures.repeat
+        )?;
+    }
+    let exceeds = |block: &BlockFigures| block.speed_up.is_some_and(|speed_up| speed_up > figures.threads as f64);
+    if figures.blocks.iter().any(exceeds) {
+        writeln!(
+            out,
+            "more than {}×: plain transfers run without the EVM, and equal calls of costly precompiles within a block are computed once; serial revm does neither",
+            figures.threads
         )?;
     }
     if total.bounds.is_some() {
