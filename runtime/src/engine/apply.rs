@@ -22,24 +22,29 @@ pub(crate) fn settle(state: AccountState, spec: SpecId) -> Option<AccountState> 
 
 /// Commits the record's account changes, its storage wipes and its fee; slots must have been published. Leaves in the record what was true before and after.
 pub(crate) fn apply(record: &mut TransactionRecord, beneficiary: Option<AccountRef>, spec: SpecId) {
-    let index = record.index;
-    let mut fee_is_burnt = false;
-    for access in &mut record.accounts {
+    let TransactionRecord { index, fee, ref mut accounts, ref mut fee_payment, .. } = *record;
+    let mut fee_is_settled = false;
+    for access in accounts {
         if access.status.contains(AccountStatus::Touched) {
-            apply_account(access, index, spec);
-            fee_is_burnt |= access.status.contains(AccountStatus::SelfDestructed)
-                && beneficiary.is_some_and(|beneficiary| beneficiary.is(access.entry));
+            let is_beneficiary = beneficiary.is_some_and(|beneficiary| beneficiary.is(access.entry));
+            // Destroying the beneficiary burns the fee. Otherwise it comes before the account is looked at: it may not be empty then.
+            let is_paid = is_beneficiary && !access.status.contains(AccountStatus::SelfDestructed);
+            apply_account(access, if is_paid { fee } else { U256::ZERO }, index, spec);
+            fee_is_settled |= is_beneficiary;
+            if is_paid {
+                *fee_payment = Some(FeePayment { before: access.before, after: access.after });
+            }
         } else {
             let now = access.entry.committed().state;
             (access.before, access.after) = (now, now);
         }
     }
-    if let Some(beneficiary) = beneficiary.filter(|_| !fee_is_burnt) {
-        record.fee_payment = Some(pay_fee(&beneficiary, record.fee, index, spec));
+    if let Some(beneficiary) = beneficiary.filter(|_| !fee_is_settled) {
+        *fee_payment = Some(pay_fee(&beneficiary, fee, index, spec));
     }
 }
 
-fn apply_account(access: &mut AccountAccess, index: u32, spec: SpecId) {
+fn apply_account(access: &mut AccountAccess, fee: U256, index: u32, spec: SpecId) {
     let mut committed = access.entry.committed();
     let before = committed.state;
     let after = if access.status.contains(AccountStatus::SelfDestructed) {
@@ -53,6 +58,7 @@ fn apply_account(access: &mut AccountAccess, index: u32, spec: SpecId) {
         let wanted = access.after.unwrap_or(NEW);
         let mut state = before.unwrap_or(NEW);
         state.balance = state.balance.wrapping_add(wanted.balance).wrapping_sub(believed.balance);
+        state.balance = state.balance.saturating_add(fee);
         if wanted.nonce != believed.nonce {
             state.nonce = wanted.nonce;
         }

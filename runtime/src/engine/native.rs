@@ -110,7 +110,9 @@ pub(crate) fn transfer(
     let recipient_state = recipient.committed().state;
     let recipient_is_plain = recipient_state
         .is_none_or(|state| state.code_hash == KECCAK_EMPTY && state.balance.checked_add(value).is_some());
-    if !recipient_is_plain {
+    // A touched empty account is removed (EIP-161), unless it is the beneficiary and gets a fee: leave that to the EVM.
+    let is_removed = value.is_zero() && recipient_state.is_some_and(|state| state.is_empty());
+    if !recipient_is_plain || is_removed {
         return None;
     }
     let (sender_before, sender_after) = {
