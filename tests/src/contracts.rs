@@ -1,7 +1,10 @@
 //! Contracts written to conflict. Arguments are words after a four-byte selector.
 
-use crate::assembly::{Assembly, Word, add, argument, load, mapping, word};
-use alloy_primitives::{Address, Bytes, U256};
+use crate::{
+    assembly::{Assembly, Word, add, argument, load, mapping, word},
+    memory::MemoryState,
+};
+use alloy_primitives::{Address, Bytes, U256, address};
 use revm::bytecode::opcode::*;
 
 /// Counts in slot `argument(0)`.
@@ -242,4 +245,30 @@ pub fn delegate() -> Bytes {
         .discard(word(CALL, [word(GAS, []), argument(0), 1.into(), 0.into(), 0.into(), 0.into(), 0.into()]))
         .when(argument(1), create)
         .build()
+}
+
+/// Keeps the beacon root (EIP-4788), in slot 0.
+pub const BEACON_ROOTS: Address = address!("000F3df6D732807Ef1319fB7B8bB8522d0Beac02");
+/// Keeps the hash of the parent (EIP-2935), in slot 0.
+pub const HISTORY: Address = address!("0000F90827F1C53a10cb7A02335B175320002935");
+/// Requests to withdraw (EIP-7002).
+pub const WITHDRAWAL_REQUESTS: Address = address!("00000961Ef480Eb55e80D19ad83579A64c007002");
+/// Requests to consolidate (EIP-7251).
+pub const CONSOLIDATION_REQUESTS: Address = address!("0000BBdDc7CE488642fb579F8B00f3a590007251");
+const SYSTEM: Address = address!("fffffffffffffffffffffffffffffffffffffffe");
+
+/// Puts simple contracts where the system calls go; from Prague on no block can be executed without. Each keeps in slot 0 the first word
+/// it is told; the queues give that word as the requests of the block.
+pub fn deploy_system_contracts(state: &mut MemoryState) {
+    let keep = || Assembly::new().store(0, word(CALLDATALOAD, [0.into()]));
+    let is_system = word(EQ, [word(CALLER, []), SYSTEM.into()]);
+    let queue = Assembly::new().when(is_system, Assembly::new().return_word(load(0)));
+    let mut queue = queue.build().to_vec();
+    queue.extend_from_slice(&keep().build());
+    for address in [BEACON_ROOTS, HISTORY] {
+        state.deploy(address, keep().build(), &[]);
+    }
+    for address in [WITHDRAWAL_REQUESTS, CONSOLIDATION_REQUESTS] {
+        state.deploy(address, queue.clone(), &[]);
+    }
 }

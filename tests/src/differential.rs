@@ -105,7 +105,8 @@ impl Engines {
         Self::new(&[Mode::Forced], &[2], &Prediction::ALL)
     }
 
-    /// Executes the block in every setting and compares.
+    /// Executes the block in every setting and compares. The wrong prediction comes from the same calls on another state, with other
+    /// arguments.
     ///
     /// # Errors
     /// The first setting whose result is not that of serial execution.
@@ -115,10 +116,24 @@ impl Engines {
         block: &RecoveredBlock,
         spec: &ChainSpec,
     ) -> Result<Checked, Mismatch> {
+        self.check_taught(snapshot, block, spec, &[with_other_arguments(block)])
+    }
+
+    /// Like [`Engines::check`], but the wrong prediction comes from these blocks, executed on another state.
+    ///
+    /// # Errors
+    /// The first setting whose result is not that of serial execution.
+    pub fn check_taught<S: DatabaseRef + Sync>(
+        &mut self,
+        snapshot: &S,
+        block: &RecoveredBlock,
+        spec: &ChainSpec,
+        lessons: &[RecoveredBlock],
+    ) -> Result<Checked, Mismatch> {
         let serial = execute_serial(snapshot, block, spec, Outputs::ALL);
         let mut checked = Checked { serial, ahead: 0, re_executions: 0, native: 0 };
         let exact = checked.serial.as_ref().ok().and_then(|outcome| outcome.access_list.clone());
-        let run = Run { snapshot, block, spec, exact };
+        let run = Run { snapshot, block, spec, lessons, exact };
         for engine in &mut self.engines {
             for prediction in &self.predictions {
                 let Some(outcome) = run.execute(engine, *prediction) else { continue };
@@ -141,6 +156,7 @@ struct Run<'a, S> {
     snapshot: &'a S,
     block: &'a RecoveredBlock,
     spec: &'a ChainSpec,
+    lessons: &'a [RecoveredBlock],
     exact: Option<BlockAccessList>,
 }
 
@@ -154,8 +170,9 @@ impl<S: DatabaseRef + Sync> Run<'_, S> {
             Prediction::Empty => {}
             Prediction::Learned => drop(engine.execute_block(*snapshot, block, spec, hints, Outputs::default())),
             Prediction::Wrong => {
-                let lesson = with_other_arguments(block);
-                drop(engine.execute_block(&Scrambled(*snapshot), &lesson, spec, hints, Outputs::default()));
+                for lesson in self.lessons {
+                    drop(engine.execute_block(&Scrambled(*snapshot), lesson, spec, hints, Outputs::default()));
+                }
             }
             Prediction::Exact => hints = AccessHints::Exact(self.exact.as_ref()?),
         }

@@ -79,7 +79,9 @@ impl MemoryState {
             let original = account.original.map(|state| (state.balance, state.nonce, state.code_hash));
             assert_eq!(old, original, "original of {address}");
             let mut storage = self.accounts.remove(&address).map(|old| old.storage).unwrap_or_default();
-            if account.storage_wiped {
+            // What had neither nonce nor code has no storage, whatever some suites put there (EIP-7610).
+            let never_ran = account.original.is_none_or(|old| old.nonce == 0 && old.code_hash == KECCAK256_EMPTY);
+            if account.storage_wiped || never_ran {
                 storage.clear();
             }
             if let Some(state) = account.present {

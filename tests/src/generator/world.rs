@@ -7,7 +7,7 @@ use crate::{
     memory::MemoryState,
 };
 use alloy_eips::eip2930::{AccessList, AccessListItem};
-use alloy_primitives::{Address, B256, Bytes, U256, address, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use std::collections::BTreeMap;
 
 /// The accounts of the world, and the state they are in.
@@ -102,7 +102,7 @@ impl World {
         deploy(Self::TRANSIENT, contracts::transient(), 0, &[]);
         deploy(Self::BRIBER, contracts::briber(), 1000, &[]);
         deploy(Self::DELEGATE, contracts::delegate(), 0, &[]);
-        deploy_system_contracts(&mut state);
+        contracts::deploy_system_contracts(&mut state);
         let token = state.accounts.get_mut(&Self::TOKEN).expect("it was just deployed");
         for key in &keys[..4] {
             token.storage.insert(balance_slot(key.address), U256::from(100));
@@ -186,20 +186,4 @@ fn balance_slot(owner: Address) -> U256 {
 
 fn precompile(number: u8) -> Address {
     Address::with_last_byte(number)
-}
-
-/// The contracts that hold requests (EIP-7002, 7251), without which a block cannot be executed from Prague on, and those of EIP-4788 and
-/// 2935. Simple ones in their place: each keeps what it is told in slot 0, and has no requests.
-fn deploy_system_contracts(state: &mut MemoryState) {
-    let keep = crate::assembly::Assembly::new()
-        .store(0, crate::assembly::word(revm::bytecode::opcode::CALLDATALOAD, [0.into()]))
-        .build();
-    for address in [
-        address!("00000961Ef480Eb55e80D19ad83579A64c007002"),
-        address!("0000BBdDc7CE488642fb579F8B00f3a590007251"),
-        address!("000F3df6D732807Ef1319fB7B8bB8522d0Beac02"),
-        address!("0000F90827F1C53a10cb7A02335B175320002935"),
-    ] {
-        state.deploy(address, keep.clone(), &[]);
-    }
 }
