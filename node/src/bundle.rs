@@ -77,7 +77,11 @@ fn describe(named: &NamedBundle) -> String {
         PreState::Plain(state) => {
             let slots: usize = state.accounts.values().map(|account| account.storage.len()).sum();
             let whole = if state.complete { ", the whole state" } else { "" };
-            format!("{} accounts, {slots} slots, {} codes, without proof{whole}", state.accounts.len(), state.codes.len())
+            format!(
+                "{} accounts, {slots} slots, {} codes, without proof{whole}",
+                state.accounts.len(),
+                state.codes.len()
+            )
         }
         PreState::Witness(witness) => format!(
             "witness of {} trie nodes, {} codes, {} names, {} headers, from state root {}",

@@ -159,9 +159,7 @@ impl Client {
         })?;
         match answer.error {
             None => Ok(answer.result),
-            Some(error) if error.code == LIMIT_EXCEEDED => {
-                Err(Failure::Passing { reason: error.message, wait: None })
-            }
+            Some(error) if error.code == LIMIT_EXCEEDED => Err(Failure::Passing { reason: error.message, wait: None }),
             Some(error) if is_missing(&error) => Err(Failure::Final(RpcError::MethodMissing(method))),
             Some(AnswerError { code, message }) => {
                 Err(Failure::Final(RpcError::Refused { method, code, message: message.replace('\n', " ") }))
@@ -185,7 +183,16 @@ impl Client {
 fn is_missing(error: &AnswerError) -> bool {
     let message = error.message.to_lowercase();
     let about_method = message.contains("method") || message.contains("namespace");
-    let says_no = ["not found", "not available", "not supported", "does not exist", "not exist", "unsupported", "disabled", "not allowed"];
+    let says_no = [
+        "not found",
+        "not available",
+        "not supported",
+        "does not exist",
+        "not exist",
+        "unsupported",
+        "disabled",
+        "not allowed",
+    ];
     error.code == METHOD_NOT_FOUND || (about_method && says_no.iter().any(|no| message.contains(no)))
 }
 

@@ -39,11 +39,7 @@ use tokio::runtime::{Builder, Handle};
 
 /// Runs the command and tells the exit code.
 pub(crate) fn run(options: &CaptureOptions) -> eyre::Result<u8> {
-    let limits = Limits {
-        rate: options.rate,
-        retries: options.retries,
-        timeout: Duration::from_secs(options.timeout),
-    };
+    let limits = Limits { rate: options.rate, retries: options.retries, timeout: Duration::from_secs(options.timeout) };
     let client = Client::new(&options.rpc_url, limits)?;
     fs::create_dir_all(&options.out).wrap_err_with(|| format!("cannot make the folder {}", options.out.display()))?;
     let config = options.genesis.as_deref().map(read_config).transpose()?;

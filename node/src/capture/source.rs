@@ -44,7 +44,9 @@ enum ListOrTable {
 }
 
 fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Bytes>, D::Error> {
-    match Option::<ListOrTable>::deserialize(deserializer).map_err(|_| D::Error::custom("neither a list nor a table of bytes"))? {
+    match Option::<ListOrTable>::deserialize(deserializer)
+        .map_err(|_| D::Error::custom("neither a list nor a table of bytes"))?
+    {
         None => Ok(Vec::new()),
         Some(ListOrTable::List(list)) => Ok(list),
         Some(ListOrTable::Table(table)) => Ok(table.into_values().collect()),
@@ -174,7 +176,11 @@ mod tests {
         let (mut accounts, address) = (AddressMap::default(), Address::repeat_byte(1));
         merge(&mut accounts, address, json(r#"{"balance": "0x5", "nonce": 7}"#));
         let slot = format!("{:?}", B256::with_last_byte(3));
-        merge(&mut accounts, address, json(&format!(r#"{{"balance": "0x6", "nonce": "0x9", "storage": {{"{slot}": "0x1"}}}}"#)));
+        merge(
+            &mut accounts,
+            address,
+            json(&format!(r#"{{"balance": "0x6", "nonce": "0x9", "storage": {{"{slot}": "0x1"}}}}"#)),
+        );
         merge(&mut accounts, address, json(&format!(r#"{{"storage": {{"{slot}": "0x2"}}}}"#)));
         let account = &accounts[&address];
         assert_eq!((account.balance, account.nonce), (U256::from(5), 7));

@@ -160,8 +160,7 @@ impl DatabaseRef for CaptureState {
         if balance.is_zero() && nonce == 0 && code.is_empty() {
             return Ok(None);
         }
-        let code =
-            Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code));
+        let code = Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code));
         let code_hash = if code.is_empty() { KECCAK_EMPTY } else { code.hash_slow() };
         Ok(Some(AccountInfo { balance, nonce, code_hash, code: Some(code), account_id: None }))
     }

@@ -23,7 +23,8 @@ pub(super) fn first_difference(expected: &BlockOutcome, got: &BlockOutcome) -> O
         })
         .or_else(|| match (&expected.bundle, &got.bundle) {
             (Some(expected), Some(got)) => {
-                let same = braid_runtime::bundle_state::normalize(expected) == braid_runtime::bundle_state::normalize(got);
+                let same =
+                    braid_runtime::bundle_state::normalize(expected) == braid_runtime::bundle_state::normalize(got);
                 (!same).then(|| "bundle state with reverts".to_owned())
             }
             _ => None,
@@ -101,11 +102,7 @@ fn only(expected: bool) -> &'static str {
     if expected { "expected to change, did not" } else { "changed, expected not to" }
 }
 
-fn account_state(
-    field: impl Display,
-    expected: &Option<AccountState>,
-    got: &Option<AccountState>,
-) -> Option<String> {
+fn account_state(field: impl Display, expected: &Option<AccountState>, got: &Option<AccountState>) -> Option<String> {
     match (expected, got) {
         (Some(expected), Some(got)) => unequal(format_args!("{field}: balance"), &expected.balance, &got.balance)
             .or_else(|| unequal(format_args!("{field}: nonce"), &expected.nonce, &got.nonce))
@@ -116,10 +113,7 @@ fn account_state(
     }
 }
 
-fn access_list(
-    expected: &[alloy_eip7928::AccountChanges],
-    got: &[alloy_eip7928::AccountChanges],
-) -> Option<String> {
+fn access_list(expected: &[alloy_eip7928::AccountChanges], got: &[alloy_eip7928::AccountChanges]) -> Option<String> {
     merge(expected, got, |account| account.address).find_map(|(address, expected, got)| {
         let field = format!("access list: account {address}");
         let (Some(expected), Some(got)) = (expected, got) else {
@@ -127,11 +121,15 @@ fn access_list(
             return Some(format!("{field}: {what}"));
         };
         unequal_debug(format_args!("{field}, storage changes"), &expected.storage_changes, &got.storage_changes)
-            .or_else(|| unequal_debug(format_args!("{field}, storage reads"), &expected.storage_reads, &got.storage_reads))
+            .or_else(|| {
+                unequal_debug(format_args!("{field}, storage reads"), &expected.storage_reads, &got.storage_reads)
+            })
             .or_else(|| {
                 unequal_debug(format_args!("{field}, balance changes"), &expected.balance_changes, &got.balance_changes)
             })
-            .or_else(|| unequal_debug(format_args!("{field}, nonce changes"), &expected.nonce_changes, &got.nonce_changes))
+            .or_else(|| {
+                unequal_debug(format_args!("{field}, nonce changes"), &expected.nonce_changes, &got.nonce_changes)
+            })
             .or_else(|| unequal_debug(format_args!("{field}, code changes"), &expected.code_changes, &got.code_changes))
     })
 }
@@ -175,8 +173,14 @@ mod tests {
             original: U256::ZERO,
             present: U256::from(4),
         };
-        let diff = StateDiff { accounts: vec![account(2), account(1)], slots: vec![slot(8), slot(7)], contracts: vec![] };
-        normalize(BlockOutcome { receipts: vec![receipt(vec![]), receipt(vec![log])], gas_used: 9, diff, ..Default::default() })
+        let diff =
+            StateDiff { accounts: vec![account(2), account(1)], slots: vec![slot(8), slot(7)], contracts: vec![] };
+        normalize(BlockOutcome {
+            receipts: vec![receipt(vec![]), receipt(vec![log])],
+            gas_used: 9,
+            diff,
+            ..Default::default()
+        })
     }
 
     #[test]
@@ -193,16 +197,31 @@ mod tests {
             assert!(named.starts_with(expected), "{named:?} does not start with {expected:?}");
         };
         differs(&|got| got.receipts[0].success = false, "transaction 0: success: expected true, got false");
-        differs(&|got| got.receipts[1].cumulative_gas_used = 1, "transaction 1: cumulative gas used: expected 9, got 1");
+        differs(
+            &|got| got.receipts[1].cumulative_gas_used = 1,
+            "transaction 1: cumulative gas used: expected 9, got 1",
+        );
         differs(&|got| got.receipts[1].logs.clear(), "transaction 1: number of logs: expected 1, got 0");
         differs(&|got| got.receipts[1].logs[0].address = Address::ZERO, "transaction 1, log 0: address");
         differs(&|got| drop(got.receipts.pop()), "number of receipts: expected 2, got 1");
         differs(&|got| got.gas_used = 1, "gas used: expected 9, got 1");
         differs(&|got| got.blob_gas_used = 1, "blob gas used");
         differs(&|got| got.requests.push_request(vec![1, 2].into()), "requests");
-        differs(&|got| drop(got.diff.accounts.remove(0)), "state: account 0x0101010101010101010101010101010101010101: expected to change, did not");
-        differs(&|got| got.diff.accounts[1].present = None, "state: account 0x0202020202020202020202020202020202020202: expected to exist, does not");
-        differs(&|got| got.diff.slots[0].present = U256::ZERO, "state: account 0x0202020202020202020202020202020202020202, slot 0x7: expected 4, got 0");
-        differs(&|got| got.diff.slots.push(SlotDiff { slot: U256::from(9), ..got.diff.slots[0].clone() }), "state: account 0x0202020202020202020202020202020202020202, slot 0x9: changed, expected not to");
+        differs(
+            &|got| drop(got.diff.accounts.remove(0)),
+            "state: account 0x0101010101010101010101010101010101010101: expected to change, did not",
+        );
+        differs(
+            &|got| got.diff.accounts[1].present = None,
+            "state: account 0x0202020202020202020202020202020202020202: expected to exist, does not",
+        );
+        differs(
+            &|got| got.diff.slots[0].present = U256::ZERO,
+            "state: account 0x0202020202020202020202020202020202020202, slot 0x7: expected 4, got 0",
+        );
+        differs(
+            &|got| got.diff.slots.push(SlotDiff { slot: U256::from(9), ..got.diff.slots[0].clone() }),
+            "state: account 0x0202020202020202020202020202020202020202, slot 0x9: changed, expected not to",
+        );
     }
 }

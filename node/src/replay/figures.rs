@@ -157,7 +157,9 @@ impl SpeedUpBounds {
         if serial_ns <= 0.0 {
             return None;
         }
-        let over = |bound: fn(&Self) -> f64| serial_ns / blocks.clone().map(|block| block.serial_ns / bound(block)).sum::<f64>();
+        let over = |bound: fn(&Self) -> f64| {
+            serial_ns / blocks.clone().map(|block| block.serial_ns / bound(block)).sum::<f64>()
+        };
         let critical_path_ms: f64 = blocks.clone().map(|block| block.critical_path_ms).sum();
         Some(Self {
             critical_path_ms,

@@ -62,10 +62,11 @@ pub(crate) fn read(paths: &[PathBuf]) -> impl Iterator<Item = Result<ReplayBlock
 pub(crate) fn shipped() -> eyre::Result<PathBuf> {
     let mut candidates = vec![braid_fixtures::folder()];
     let program = env::current_exe().ok();
-    candidates.extend(program.iter().flat_map(|program| program.ancestors().skip(1).take(4).map(|above| above.join("fixtures"))));
+    candidates.extend(
+        program.iter().flat_map(|program| program.ancestors().skip(1).take(4).map(|above| above.join("fixtures"))),
+    );
     candidates.push(PathBuf::from("fixtures"));
-    let has_bundles =
-        |folder: &PathBuf| braid_fixtures::bundle_paths(folder).is_ok_and(|bundles| !bundles.is_empty());
+    let has_bundles = |folder: &PathBuf| braid_fixtures::bundle_paths(folder).is_ok_and(|bundles| !bundles.is_empty());
     match candidates.iter().find(|folder| has_bundles(folder)) {
         Some(folder) => Ok(folder.clone()),
         None => bail!(

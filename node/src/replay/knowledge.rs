@@ -21,7 +21,12 @@ pub(super) struct Teacher(Engine);
 impl Teacher {
     /// Starts from a saved predictor; from nothing if that is empty.
     pub(super) fn new(saved: &[u8]) -> Result<Self, eyre::Report> {
-        let config = EngineConfig { threads: 1, learning: Learning::BetweenBlocks, lessons_per_block: LESSONS, ..EngineConfig::default() };
+        let config = EngineConfig {
+            threads: 1,
+            learning: Learning::BetweenBlocks,
+            lessons_per_block: LESSONS,
+            ..EngineConfig::default()
+        };
         let mut engine = Engine::new(config).map_err(|error: EngineError| eyre::eyre!("{error}"))?;
         engine.set_predictor(load(saved)?);
         Ok(Self(engine))
@@ -29,7 +34,13 @@ impl Teacher {
 
     pub(super) fn learn(&mut self, block: &ReplayBlock) {
         // A block that does not run teaches nothing; why it does not is said when its turn comes.
-        let _ = self.0.execute_block(&block.snapshot, &block.block, &block.spec, AccessHints::Predicted, Outputs::default());
+        let _ = self.0.execute_block(
+            &block.snapshot,
+            &block.block,
+            &block.spec,
+            AccessHints::Predicted,
+            Outputs::default(),
+        );
         self.0.learn();
     }
 

@@ -64,9 +64,8 @@ pub(crate) fn run(options: &ReplayOptions) -> eyre::Result<u8> {
 }
 
 fn read_predictor(path: &Path) -> eyre::Result<Vec<u8>> {
-    let saved = fs::read(path).wrap_err_with(|| {
-        format!("{}: no saved predictor (and neither `cold` nor `warm`)", path.display())
-    })?;
+    let saved = fs::read(path)
+        .wrap_err_with(|| format!("{}: no saved predictor (and neither `cold` nor `warm`)", path.display()))?;
     knowledge::load(&saved).wrap_err_with(|| path.display().to_string())?;
     Ok(saved)
 }

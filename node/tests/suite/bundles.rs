@@ -10,7 +10,8 @@ fn what_is_converted_is_the_same_and_replays() {
     let shipped = Bundle::read_from(shipped_path()).unwrap();
     fs::copy(shipped_path(), folder.path().join("some-name.braid")).unwrap();
     let target = out.path().join("new/bundles");
-    let run = braid(["bundle", "convert", &folder.path().display().to_string(), "--out", &target.display().to_string()]);
+    let run =
+        braid(["bundle", "convert", &folder.path().display().to_string(), "--out", &target.display().to_string()]);
     run.expect(0);
     assert!(run.stdout.starts_with("1 bundles in "), "{}", run.stdout);
     let converted = target.join("19778575.braid");
@@ -24,7 +25,8 @@ fn two_bundles_of_one_number_are_both_kept() {
     let (one, two) = (folder.path().join("one.braid"), folder.path().join("two.braid"));
     fs::copy(shipped_path(), &one).unwrap();
     super::altered(&two, |bundle| bundle.block.header.gas_used += 1);
-    braid(["bundle", "convert", &folder.path().display().to_string(), "-o", &out.path().display().to_string()]).expect(0);
+    braid(["bundle", "convert", &folder.path().display().to_string(), "-o", &out.path().display().to_string()])
+        .expect(0);
     assert_eq!(fs::read_dir(out.path()).unwrap().count(), 2);
 }
 

@@ -113,7 +113,11 @@ fn lasting_troubles_are_named() {
         let stub = Stub::start(&BLOCK, [(method, trouble)]);
         let run = capture(&stub, out.path(), &["--retries", "1"]);
         run.expect(1);
-        assert!(run.error().starts_with("error: block 19778575: ") && run.error().contains(says), "{says}: {}", run.stderr);
+        assert!(
+            run.error().starts_with("error: block 19778575: ") && run.error().contains(says),
+            "{says}: {}",
+            run.stderr
+        );
         assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0, "nothing is left behind");
     }
 }
@@ -135,7 +139,11 @@ fn capture_goes_on_where_it_stopped() {
     fs::copy(shipped_path(), &path).unwrap();
     let stub = Stub::start(&BLOCK, []);
     let run = capture(&stub, out.path(), &[]);
-    assert!(run.expect(0).stdout.contains("0 bundles written") && run.stdout.contains("1 were there"), "{}", run.stdout);
+    assert!(
+        run.expect(0).stdout.contains("0 bundles written") && run.stdout.contains("1 were there"),
+        "{}",
+        run.stdout
+    );
     assert_eq!(stub.calls("debug_getRawBlock"), 0);
     let half = fs::read(&path).unwrap();
     fs::write(&path, &half[..half.len() / 2]).unwrap();
@@ -169,5 +177,9 @@ fn addresses_and_chains_that_cannot_be_used_are_refused() {
     assert!(run.expect(1).error().contains("http://127.0.0.1:1"), "{}", run.stderr);
     let stub = Stub::start(&BLOCK, [("eth_chainId", Trouble::Result(json!("0x539")))]);
     let run = braid(["capture", "--rpc-url", &stub.url, "--blocks", "1", "--out", &out]);
-    assert!(run.expect(1).error().contains("unknown chain id 1337") && run.error().contains("--genesis"), "{}", run.stderr);
+    assert!(
+        run.expect(1).error().contains("unknown chain id 1337") && run.error().contains("--genesis"),
+        "{}",
+        run.stderr
+    );
 }

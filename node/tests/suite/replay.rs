@@ -137,9 +137,20 @@ fn a_block_that_cannot_be_executed_says_why() {
     refused(&|bundle| bundle.chain = ChainReference::Known(999), "unknown chain id 999");
     refused(&|bundle| bundle.block.header.gas_limit = 1_000_000, "invalid block: transaction");
     refused(&|bundle| bundle.block.header.parent_beacon_block_root = None, "parentBeaconBlockRoot is missing");
-    refused(&|bundle| if let PreState::Witness(witness) = &mut bundle.pre_state { witness.codes.clear() }, "missing code 0x");
     refused(
-        &|bundle| if let PreState::Witness(witness) = &mut bundle.pre_state { witness.state.truncate(witness.state.len() / 2) },
+        &|bundle| {
+            if let PreState::Witness(witness) = &mut bundle.pre_state {
+                witness.codes.clear()
+            }
+        },
+        "missing code 0x",
+    );
+    refused(
+        &|bundle| {
+            if let PreState::Witness(witness) = &mut bundle.pre_state {
+                witness.state.truncate(witness.state.len() / 2)
+            }
+        },
         "missing",
     );
 }
@@ -152,7 +163,8 @@ fn warm_means_what_other_blocks_teach() {
     fs::copy(shipped_path(), &two).unwrap();
     let recall = |arguments: &[&str]| {
         let file = path(&folder, "figures.json");
-        let run = braid([&["replay", &one, &two, "--repeat", "1", "--threads", "2", "--json", &file], arguments].concat());
+        let run =
+            braid([&["replay", &one, &two, "--repeat", "1", "--threads", "2", "--json", &file], arguments].concat());
         run.expect(0);
         json(&file)["blocks"][0]["schedule"]["prediction"]["recall"].as_f64().unwrap()
     };

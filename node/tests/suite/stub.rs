@@ -146,7 +146,8 @@ impl State {
             "debug_getRawBlock" if is_own => json!(Bytes::from(alloy_rlp::encode(block))),
             "debug_executionWitness" if is_own => {
                 let PreState::Witness(witness) = &self.bundle.pre_state else { return None };
-                let headers: Vec<Bytes> = witness.headers.iter().map(|header| alloy_rlp::encode(header).into()).collect();
+                let headers: Vec<Bytes> =
+                    witness.headers.iter().map(|header| alloy_rlp::encode(header).into()).collect();
                 json!({ "state": witness.state, "codes": witness.codes, "keys": witness.keys, "headers": headers })
             }
             "debug_traceBlockByNumber" if is_own => self.trace(),
@@ -176,16 +177,20 @@ impl State {
         let mut later = Map::new();
         for (address, account) in self.snapshot.accounts() {
             let Some(info) = &account.info else { continue };
-            let storage: Map<String, Value> =
-                account.storage().map(|(slot, value)| (B256::from(slot).to_string(), json!(B256::from(value)))).collect();
+            let storage: Map<String, Value> = account
+                .storage()
+                .map(|(slot, value)| (B256::from(slot).to_string(), json!(B256::from(value))))
+                .collect();
             let code = info.code.as_ref().map(|code| code.original_bytes()).filter(|code| !code.is_empty());
             let mut entry = json!({ "balance": info.balance, "nonce": info.nonce, "storage": storage });
             if let Some(code) = code {
                 entry["code"] = json!(code);
             }
             first.insert(address.to_string(), entry);
-            let wrong: Map<String, Value> = storage.into_iter().map(|(slot, _)| (slot, json!(B256::repeat_byte(7)))).collect();
-            later.insert(address.to_string(), json!({ "balance": U256::from(1), "nonce": 1_000_000, "storage": wrong }));
+            let wrong: Map<String, Value> =
+                storage.into_iter().map(|(slot, _)| (slot, json!(B256::repeat_byte(7)))).collect();
+            later
+                .insert(address.to_string(), json!({ "balance": U256::from(1), "nonce": 1_000_000, "storage": wrong }));
         }
         let count = self.bundle.block.body.transactions.len();
         let mut results = vec![json!({ "result": {} }); count];

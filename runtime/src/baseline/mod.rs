@@ -84,8 +84,7 @@ fn transactions(state: &mut MapState<'_>, env: EvmEnv, block: &RecoveredBlock) -
         if transaction.gas_limit().min(cap) > gas_limit - cumulative_gas_used {
             return None;
         }
-        let ResultAndState { result, state } =
-            evm.transact_raw(TxEnv::from_recovered_tx(transaction, *sender)).ok()?;
+        let ResultAndState { result, state } = evm.transact_raw(TxEnv::from_recovered_tx(transaction, *sender)).ok()?;
         cumulative_gas_used += result.gas().tx_gas_used();
         receipts.push(Receipt {
             tx_type: transaction.tx_type(),

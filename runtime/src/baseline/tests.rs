@@ -31,7 +31,9 @@ fn every_fork_gives_what_the_oracle_gives() {
     snapshot.insert_account_storage(doomed, U256::from(5), U256::from(6)).unwrap();
     snapshot.insert_account_info(counter, contract(&COUNT));
     let mut baseline = SerialBaseline::default();
-    for fork in ["Frontier", "EIP158", "Byzantium", "Istanbul", "London", "Shanghai", "Cancun", "Prague", "Osaka", "Amsterdam"] {
+    for fork in
+        ["Frontier", "EIP158", "Byzantium", "Istanbul", "London", "Shanghai", "Cancun", "Prague", "Osaka", "Amsterdam"]
+    {
         let block = BlockBuilder::new(fork)
             .transaction(ALICE, pay(0, counter, 0))
             .transaction(BOB, pay(0, doomed, 3))

@@ -107,9 +107,9 @@ fn observed(record: &TransactionRecord) -> ObservedAccesses {
 
 /// The slots of a prediction that were not touched, and those touched that were not in it.
 fn difference(prediction: &Prediction, observed: &ObservedAccesses) -> Misprediction {
-    let predicted: BTreeSet<_> = prediction.slots().map(|(address, slot, _)| AccessKey::Storage(address, slot)).collect();
-    let touched: BTreeSet<_> =
-        observed.slots.iter().map(|slot| AccessKey::Storage(slot.address, slot.slot)).collect();
+    let predicted: BTreeSet<_> =
+        prediction.slots().map(|(address, slot, _)| AccessKey::Storage(address, slot)).collect();
+    let touched: BTreeSet<_> = observed.slots.iter().map(|slot| AccessKey::Storage(slot.address, slot.slot)).collect();
     Misprediction {
         missed: touched.difference(&predicted).copied().collect(),
         superfluous: predicted.difference(&touched).copied().collect(),
@@ -127,8 +127,7 @@ impl SlotUses {
         for slot in slots {
             for access in &slot.record.lock().slots {
                 let key = (access.entry.account.address, access.entry.slot);
-                let entry =
-                    uses.0.entry(key).or_insert(HotSlot { address: key.0, slot: key.1, ..HotSlot::default() });
+                let entry = uses.0.entry(key).or_insert(HotSlot { address: key.0, slot: key.1, ..HotSlot::default() });
                 entry.transactions += 1;
                 entry.conflicts += u32::from(entry.writers > 0);
                 entry.writers += u32::from(access.is_written());
