@@ -158,7 +158,7 @@ impl Engine {
     ) -> Result<BlockOutcome, BlockError> {
         let is_new_fork = spec.spec_id(block.header()).is_enabled_in(SpecId::AMSTERDAM);
         if self.config.mode == Mode::Serial || is_new_fork {
-            return oracle::execute_serial(snapshot, block, spec, outputs);
+            return ask_oracle(snapshot, block, spec, hints, outputs, "it is not what the block does");
         }
         if self.lessons.len() > 4 * self.config.lessons_per_block {
             self.lessons.clear();
@@ -170,16 +170,7 @@ impl Engine {
         match outcome {
             Ok(outcome) => Ok(outcome),
             Err(Doubt(reason)) => {
-                let wanted = Outputs { access_list: outputs.access_list || is_exact(hints), ..outputs };
-                let mut outcome = oracle::execute_serial(snapshot, block, spec, wanted)?;
-                if let AccessHints::Exact(list) = hints
-                    && outcome.access_list.as_ref() != Some(list)
-                {
-                    return Err(InvalidBlock::AccessList(reason).into());
-                }
-                if !outputs.access_list {
-                    outcome.access_list = None;
-                }
+                let mut outcome = ask_oracle(snapshot, block, spec, hints, outputs, &reason)?;
                 outcome.report.path = Path::Fallback(reason);
                 Ok(outcome)
             }
@@ -362,6 +353,28 @@ fn blob_gas_used(block: &RecoveredBlock, spec: SpecId) -> u64 {
 
 /// A step before the first or after the last transaction.
 type SystemStep<'a> = dyn FnMut(OrderedDatabase<'_>) -> Result<(), BlockError> + 'a;
+
+/// Executes the block serially. A supplied list has to be what serial execution accessed; `reason` tells why one that is not was doubted.
+fn ask_oracle<S: DatabaseRef + Sync>(
+    snapshot: &S,
+    block: &RecoveredBlock,
+    spec: &ChainSpec,
+    hints: AccessHints<'_>,
+    outputs: Outputs,
+    reason: &str,
+) -> Result<BlockOutcome, BlockError> {
+    let wanted = Outputs { access_list: outputs.access_list || is_exact(hints), ..outputs };
+    let mut outcome = oracle::execute_serial(snapshot, block, spec, wanted)?;
+    if let AccessHints::Exact(list) = hints
+        && outcome.access_list.as_ref() != Some(list)
+    {
+        return Err(InvalidBlock::AccessList(reason.to_owned()).into());
+    }
+    if !outputs.access_list {
+        outcome.access_list = None;
+    }
+    Ok(outcome)
+}
 
 const fn is_exact(hints: AccessHints<'_>) -> bool {
     matches!(hints, AccessHints::Exact(_))
