@@ -255,6 +255,9 @@ pub const HISTORY: Address = address!("0000F90827F1C53a10cb7A02335B175320002935"
 pub const WITHDRAWAL_REQUESTS: Address = address!("00000961Ef480Eb55e80D19ad83579A64c007002");
 /// Requests to consolidate (EIP-7251).
 pub const CONSOLIDATION_REQUESTS: Address = address!("0000BBdDc7CE488642fb579F8B00f3a590007251");
+/// Requests of builders (EIP-8282).
+pub const BUILDER_QUEUES: [Address; 2] =
+    [address!("0000BFF46984E3725691FA540A8C7589300D8282"), address!("000064D678505AD48F8CCB093BC65613800E8282")];
 const SYSTEM: Address = address!("fffffffffffffffffffffffffffffffffffffffe");
 
 /// Puts simple contracts where the system calls go; from Prague on no block can be executed without. Each keeps in slot 0 the first word
