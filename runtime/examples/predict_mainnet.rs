@@ -65,6 +65,12 @@ impl StateView for Parent<'_> {
     fn code_hash(&self, address: Address) -> Option<B256> {
         Some(self.0.cache.accounts.get(&address)?.info.code_hash)
     }
+
+    fn code(&self, address: Address) -> Option<Bytes> {
+        let info = &self.0.cache.accounts.get(&address)?.info;
+        let code = info.code.as_ref().or_else(|| self.0.cache.contracts.get(&info.code_hash))?;
+        Some(code.original_bytes())
+    }
 }
 
 impl RanBlock {

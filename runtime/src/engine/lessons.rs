@@ -41,7 +41,7 @@ impl Lessons {
         let tx = &block.block.transactions()[position];
         let entry = tx.to().and_then(|to| block.state.account(block.snapshot, to).ok());
         let code_hash = entry.and_then(|entry| entry.base).map_or(KECCAK_EMPTY, |base| base.code_hash);
-        if let Some(code) = entry.and_then(|entry| entry.base_code()) {
+        if let Some(code) = entry.as_ref().and_then(|entry| entry.base_code()) {
             lesson.observed.note_code(code_hash, || code.original_bytes());
         }
         let shape = shape(block, position, code_hash);

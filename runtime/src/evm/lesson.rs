@@ -22,6 +22,8 @@ impl Lesson {
                     self.observed.touch_account(inputs.caller, AccountFields::FUNDS);
                     self.observed.touch_account(inputs.target_address, AccountFields::CREDIT);
                 }
+                let (code_hash, code) = &inputs.known_bytecode;
+                self.observed.note_code(*code_hash, || code.original_bytes());
                 self.observed.enter(CallStart {
                     kind: match inputs.scheme {
                         CallScheme::Call | CallScheme::StaticCall => CallKind::Call,

@@ -9,6 +9,7 @@
 use super::{
     evaluate::{Frame, field},
     expression::{Node, NodeIndex, Piece, address_of, is_distinctive, word_of},
+    family,
     observe::ObservedSlot,
     preimages::Preimages,
     template::{InputPart, InputShape, Template},
@@ -57,6 +58,10 @@ pub(super) struct Deriver<'a, P: ?Sized> {
     pub(super) slots: &'a [ObservedSlot],
     /// Return data of those inner calls that have an entry in the template.
     pub(super) returned: &'a [(u16, &'a [u8])],
+    /// The code that runs, empty when it is not at hand.
+    pub(super) code: &'a [u8],
+    /// Whether that code is the very one that the template is kept under.
+    pub(super) is_home: bool,
     pub(super) rank: usize,
 }
 
@@ -83,11 +88,25 @@ impl<P: Preimages + ?Sized> Deriver<'_, P> {
                 return Some((self.template.intern(Node::Field { word: hash, shift: 0, bits: 160 })?, belief));
             }
         }
+        if let Some(node) = self.immutable(word) {
+            return Some((node, FIXED));
+        }
         let belief = match role {
             Role::Address | Role::Data | Role::Base => FIXED,
             Role::Slot | Role::Key => UNEXPLAINED,
         };
         Some((self.template.intern(Node::Constant(word))?, belief))
+    }
+
+    /// A word that stands in the code.
+    fn immutable(&mut self, word: U256) -> Option<NodeIndex> {
+        let (offset, width) = family::position(self.code, word)?;
+        let here = |node: &Node| matches!(node, Node::Immutable { offset: at, .. } if *at == offset);
+        if let Some(known) = self.template.nodes.iter().position(here) {
+            return Some(known as NodeIndex);
+        }
+        let value = if self.is_home { word } else { U256::ZERO };
+        self.template.intern(Node::Immutable { offset, width, value })
     }
 
     fn derive_small(&mut self, word: U256, role: Role, visible: usize, depth: u8) -> Option<(NodeIndex, u8)> {
@@ -239,7 +258,7 @@ impl<P: Preimages + ?Sized> Deriver<'_, P> {
         if input.len() >= 20 && input[0] != 0 {
             let word = U256::from_be_slice(&input[..20]);
             if word.bit_len() > 96 {
-                let node = self.known(word, Role::Address, visible, depth + 1)?;
+                let node = self.known(word, Role::Address, visible, depth + 1).or_else(|| self.immutable(word))?;
                 return Some(Piece { node, width: 20 });
             }
         }

@@ -47,6 +47,10 @@ pub(super) trait Environment {
     fn load(&mut self, address: Address, slot: U256) -> Option<U256>;
     fn returned(&mut self, call: u16, word: u8) -> Option<U256>;
     fn keccak(&mut self) -> &mut KeccakCache;
+    /// Whether the code that runs is the very one that the template is kept under.
+    fn is_home(&self) -> bool;
+    /// `width` bytes of the code that runs.
+    fn code_word(&mut self, offset: u32, width: u8) -> Option<U256>;
 }
 
 /// Values of the nodes of one template in one call, computed when first asked for. Only the marks need to be reset from one
@@ -105,6 +109,13 @@ impl Program<'_> {
     ) -> Option<U256> {
         Some(match self.nodes[index as usize] {
             Node::Constant(value) => value,
+            Node::Immutable { offset, width, value } => {
+                if environment.is_home() && !value.is_zero() {
+                    value
+                } else {
+                    environment.code_word(offset, width)?
+                }
+            }
             Node::This => word_of(frame.this),
             Node::Caller => word_of(frame.caller),
             Node::Origin => word_of(frame.origin),

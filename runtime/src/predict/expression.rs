@@ -17,6 +17,9 @@ pub(super) enum Node {
     Constant(U256),
     /// The account whose storage the call works on.
     This,
+    /// `width` bytes of the running code at a byte offset; `value` in the code that the template is kept under,
+    /// or zero where that is not known.
+    Immutable { offset: u32, width: u8, value: U256 },
     /// `msg.sender`.
     Caller,
     /// The sender of the transaction.

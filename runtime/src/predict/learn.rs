@@ -5,6 +5,7 @@ use super::{
     derive::{Deriver, Role},
     evaluate::{Environment, Frame, Mark, Memo, Program},
     expression::{NodeIndex, address_of, word_of},
+    family,
     observe::CallKind,
     preimages::Preimages,
     template::{
@@ -27,6 +28,10 @@ pub(super) struct CallToLearn<'a> {
     pub(super) accounts: &'a [ObservedAccount],
     pub(super) children: &'a [&'a ObservedCall],
     pub(super) output: &'a [u8],
+    /// The code that ran, empty when it is not at hand.
+    pub(super) code: &'a [u8],
+    /// Whether that code is the one that the template is kept under.
+    pub(super) is_home: bool,
     /// A call that failed says nothing about what it did not get to.
     pub(super) success: bool,
 }
@@ -42,6 +47,8 @@ pub(super) struct Coverage {
 #[derive(Debug)]
 struct Past<'a> {
     loads: &'a HashMap<(Address, U256), U256>,
+    code: &'a [u8],
+    is_home: bool,
     returned: Vec<(u16, &'a [u8])>,
     keccak: &'a mut KeccakCache,
 }
@@ -58,6 +65,14 @@ impl Environment for Past<'_> {
 
     fn keccak(&mut self) -> &mut KeccakCache {
         self.keccak
+    }
+
+    fn is_home(&self) -> bool {
+        self.is_home
+    }
+
+    fn code_word(&mut self, offset: u32, width: u8) -> Option<U256> {
+        family::word_at(self.code, offset, width)
     }
 }
 
@@ -76,7 +91,7 @@ pub(super) fn learn_call<P: Preimages + ?Sized>(
         call,
         observed,
         preimages,
-        past: Past { loads, returned: Vec::new(), keccak },
+        past: Past { loads, code: call.code, is_home: call.is_home, returned: Vec::new(), keccak },
         marks: vec![Mark::Pending; template.nodes.len()],
         values: vec![U256::ZERO; template.nodes.len()],
     };
@@ -122,6 +137,8 @@ impl<'a, P: Preimages + ?Sized> Lesson<'a, P> {
             preimages: self.preimages,
             slots: self.call.slots,
             returned: &self.past.returned,
+            code: self.call.code,
+            is_home: self.call.is_home,
             rank,
         }
     }

@@ -2,13 +2,15 @@
 //!
 //! The order to read it in: `shape` is what is known beforehand, `keys` what is foretold, `observe` what really happened;
 //! `predictor` turns the last into the second. Inside, `expression` and `template` are what is learned, `learn` and
-//! `derive` how, `assume` what stands in where nothing is, `evaluate` and `walk` what is made of it, `store` and `saved` where it is kept.
+//! `derive` how, `assume` what stands in where nothing is, `evaluate` and `walk` what is made of it, `store` and `saved` where it is kept,
+//! `family` for which codes in common.
 //! A prediction changes speed, never results: nothing in here is state, and every answer may be wrong.
 
 mod assume;
 mod derive;
 mod evaluate;
 mod expression;
+mod family;
 mod keccak_cache;
 mod keys;
 mod learn;
@@ -35,5 +37,5 @@ pub use preimages::{KeccakPreimages, Preimages};
 pub use recorder::AccessRecorder;
 pub use saved::PredictorError;
 pub use score::{PredictionScore, Score};
-pub(crate) use shared_hashes::SharedHashes;
 pub use shape::{BlockContext, StateView, TransactionShape};
+pub(crate) use shared_hashes::SharedHashes;

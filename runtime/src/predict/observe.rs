@@ -6,7 +6,7 @@
 //! A recorder that knows nothing of calls may attribute all accesses to the transaction itself; it then learns less.
 
 use super::AccountFields;
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -14,6 +14,8 @@ use std::ops::Range;
 const MAX_ENTRIES: usize = 4096;
 /// Inner calls per transaction that are recorded.
 const MAX_CALLS: usize = 512;
+/// Codes per transaction that are noted.
+const MAX_CODES: usize = 64;
 /// Bytes of call data and return data kept per transaction.
 const MAX_BYTES: usize = 256 * 1024;
 /// Bytes of return data kept per call.
@@ -113,6 +115,8 @@ pub struct ObservedAccesses {
     pub calls: Vec<ObservedCall>,
     /// Call data and return data of `calls`.
     pub bytes: Vec<u8>,
+    /// Codes that ran, by hash.
+    pub codes: Vec<(B256, Bytes)>,
     /// Gas used by the transaction.
     pub gas_used: u64,
     /// Whether the transaction succeeded.
@@ -128,6 +132,7 @@ impl ObservedAccesses {
         self.accounts.clear();
         self.calls.clear();
         self.bytes.clear();
+        self.codes.clear();
         self.open.clear();
         self.gas_used = 0;
         self.success = false;
@@ -140,6 +145,18 @@ impl ObservedAccesses {
             Some(&u32::MAX) => None,
             Some(&call) => Some(call),
         }
+    }
+
+    /// A code that runs, if it was not noted already.
+    pub fn note_code(&mut self, hash: B256, code: impl FnOnce() -> Bytes) {
+        if self.codes.len() < MAX_CODES && !self.codes.iter().any(|(seen, _)| *seen == hash) {
+            self.codes.push((hash, code()));
+        }
+    }
+
+    /// The code with this hash, if it was noted.
+    pub fn code(&self, hash: B256) -> Option<&Bytes> {
+        self.codes.iter().find(|(seen, _)| *seen == hash).map(|(_, code)| code)
     }
 
     /// An inner call begins.

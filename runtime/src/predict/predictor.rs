@@ -94,17 +94,20 @@ impl Predictor {
             return;
         }
         let limits = Limits { keys: self.config.max_keys, likelihood: self.config.min_likelihood as u32 };
-        let Some(template) = self.store.find_for(shape.code_hash, shape.input) else {
+        let fingerprints = &mut out.scratch.fingerprints;
+        let found = self.store.find_for_account(to, shape.code_hash, shape.input, state, fingerprints);
+        let Some(found) = found else {
             out.incomplete = true;
             Walk::new(&self.store, shape, state, keccak, out, limits).run_unknown(to);
             return;
         };
+        let template = found.template;
         out.known = template.observations > 0;
         out.confidence = template.coverage;
         if template.gas > 0 {
             out.gas = template.gas.min(shape.gas_limit);
         }
-        Walk::new(&self.store, shape, state, keccak, out, limits).run(template, to);
+        Walk::new(&self.store, shape, state, keccak, out, limits).run(found, to);
     }
 
     /// Learned gas of transactions like this, capped by the gas limit.
@@ -122,14 +125,14 @@ impl Predictor {
         if shape.to.is_none() || shape.code_hash == KECCAK256_EMPTY {
             return false;
         }
-        let Some(template) = self.store.find(shape.code_hash, Function::of(shape.input)) else { return true };
+        let Some(template) = self.store.find_in_family(shape.code_hash, Function::of(shape.input)) else { return true };
         let paused = template.pause.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         paused.is_err()
     }
 
     /// A prediction proved wrong: the next transaction of this function is worth learning from again.
     pub fn distrust(&self, shape: &TransactionShape<'_>) {
-        if let Some(template) = self.store.find(shape.code_hash, Function::of(shape.input)) {
+        if let Some(template) = self.store.find_in_family(shape.code_hash, Function::of(shape.input)) {
             template.pause.store(0, Ordering::Relaxed);
         }
     }
@@ -151,7 +154,8 @@ impl Predictor {
             loads.entry((slot.address, slot.slot)).or_insert(slot.value);
         }
         self.store.note_code(to, shape.code_hash);
-        let root = self.learn_one(shape, &outer_call(shape, to), 0, observed, &loads, preimages);
+        let code = observed.code(shape.code_hash).map_or(&[][..], |code| code);
+        let root = self.learn_one(shape, &outer_call(shape, to, code), 0, observed, &loads, preimages);
         let mut coverage = root.1;
         for (index, call) in observed.calls.iter().enumerate() {
             if call.kind != CallKind::Create {
@@ -165,6 +169,7 @@ impl Predictor {
                 this: call.this,
                 caller: call.caller,
                 value: call.value,
+                code: observed.code(call.code_hash).map_or(&[][..], |code| code),
                 input: &observed.bytes[call.input.start as usize..call.input.end as usize],
                 output: &observed.bytes[call.output.start as usize..call.output.end as usize],
                 success: call.success,
@@ -215,7 +220,9 @@ impl Predictor {
                 && observed.bytes[child.input.start as usize..child.input.end as usize] == *start.input
         });
         let function = if forwards && start.input.len() >= 4 { Function::Any } else { Function::of(start.input) };
-        let key = TemplateKey { code_hash: start.code_hash, function };
+        let home =
+            if start.code.is_empty() { start.code_hash } else { self.store.home_of(start.code_hash, start.code) };
+        let key = TemplateKey { code_hash: home, function };
         let block: &BlockContext = &shape.block;
         let call = CallToLearn {
             frame: Frame {
@@ -231,6 +238,8 @@ impl Predictor {
             accounts: &accounts,
             children: &children,
             output: start.output,
+            code: start.code,
+            is_home: home == start.code_hash,
             success: start.success && (index != 0 || observed.success),
         };
         let limit = self.config.max_templates;
@@ -243,7 +252,7 @@ impl Predictor {
         let varied = template.varied;
         let coverage = learn_call(template, &call, observed, loads, &mut self.learning_cache, preimages);
         if let (true, Function::Selector(selector)) = (varied, function) {
-            let key = TemplateKey { code_hash: start.code_hash, function: Function::Sized(selector, length) };
+            let key = TemplateKey { code_hash: home, function: Function::Sized(selector, length) };
             let sized = self.store.find_or_add(key, limit);
             let coverage = learn_call(sized, &call, observed, loads, &mut self.learning_cache, preimages);
             return (key, coverage);
@@ -275,6 +284,8 @@ impl Predictor {
 /// A call that begins.
 struct Start<'a> {
     code_hash: B256,
+    /// Empty when it is not at hand.
+    code: &'a [u8],
     this: Address,
     caller: Address,
     value: U256,
@@ -283,8 +294,9 @@ struct Start<'a> {
     success: bool,
 }
 
-const fn outer_call<'a>(shape: &TransactionShape<'a>, to: Address) -> Start<'a> {
+const fn outer_call<'a>(shape: &TransactionShape<'a>, to: Address, code: &'a [u8]) -> Start<'a> {
     Start {
+        code,
         code_hash: shape.code_hash,
         this: to,
         caller: shape.sender,

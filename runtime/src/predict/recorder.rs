@@ -137,6 +137,8 @@ impl<CTX: ContextTr<Journal: JournalExt>> Inspector<CTX, EthInterpreter> for Acc
             self.observed.touch_account(inputs.caller, AccountFields::FUNDS);
             self.observed.touch_account(inputs.target_address, AccountFields::CREDIT);
         }
+        let (code_hash, code) = &inputs.known_bytecode;
+        self.observed.note_code(*code_hash, || code.original_bytes());
         if self.depth > 1 {
             let input = inputs.input.as_bytes(context);
             self.observed.enter(CallStart {

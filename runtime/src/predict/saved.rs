@@ -4,13 +4,13 @@ use super::{
     store::{Store, TemplateKey},
     template::Template,
 };
-use alloy_primitives::{Address, B256, keccak256};
+use alloy_primitives::{Address, B256, keccak256, map::HashMap};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 use thiserror::Error;
 
 const MAGIC: &[u8; 8] = b"BRAIDPRE";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const HEADER: usize = 8 + 4 + 32;
 const COMPRESSION_LEVEL: i32 = 3;
 /// Bytes beyond which decompressed content is refused: a small file must not fill the memory.
@@ -48,12 +48,16 @@ pub enum PredictorError {
 struct Content<'a> {
     templates: Vec<&'a (TemplateKey, Template)>,
     codes: Vec<(&'a Address, &'a B256)>,
+    families: Vec<(B256, B256)>,
+    homes: Vec<(B256, B256)>,
 }
 
 #[derive(Deserialize)]
 struct OwnedContent {
     templates: Vec<(TemplateKey, Template)>,
     codes: Vec<(Address, B256)>,
+    families: Vec<(B256, B256)>,
+    homes: Vec<(B256, B256)>,
 }
 
 pub(super) fn save(store: &Store) -> Vec<u8> {
@@ -61,7 +65,14 @@ pub(super) fn save(store: &Store) -> Vec<u8> {
     templates.sort_unstable_by_key(|(key, _)| (key.code_hash, key.function));
     let mut codes: Vec<_> = store.codes().iter().collect();
     codes.sort_unstable();
-    let content = Content { templates, codes };
+    let sorted = |map: &'_ HashMap<B256, B256>| {
+        let mut entries: Vec<(B256, B256)> = map.iter().map(|(key, value)| (*key, *value)).collect();
+        entries.sort_unstable();
+        entries
+    };
+    let (families, homes) = store.families();
+    let (families, homes) = (sorted(families), sorted(homes));
+    let content = Content { templates, codes, families, homes };
     let json = serde_json::to_vec(&content).expect("templates hold nothing that JSON cannot express");
     seal(&json)
 }
@@ -110,5 +121,6 @@ pub(super) fn load(bytes: &[u8], max_templates: usize) -> Result<Store, Predicto
     for (address, code_hash) in content.codes {
         store.note_code(address, code_hash);
     }
+    store.add_families(content.families, content.homes);
     Ok(store)
 }

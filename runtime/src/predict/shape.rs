@@ -1,6 +1,6 @@
 //! What is known of a transaction before it runs, and the state a prediction may look at.
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 
 /// Block fields on which slots may depend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +42,12 @@ pub trait StateView {
 
     /// Hash of the code of an account. Without an answer the predictor uses what it learned about the account.
     fn code_hash(&self, address: Address) -> Option<B256> {
+        let _ = address;
+        None
+    }
+
+    /// Code of an account. Asked for where an account was never seen, or has immutables that matter.
+    fn code(&self, address: Address) -> Option<Bytes> {
         let _ = address;
         None
     }

@@ -1,6 +1,10 @@
 //! The templates, found by code and function, bounded in number.
 
-use super::template::Template;
+use super::{
+    StateView,
+    family::{Fingerprints, fingerprint},
+    template::Template,
+};
 use alloy_primitives::{Address, B256, map::HashMap};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::Ordering;
@@ -36,12 +40,24 @@ pub(super) struct TemplateKey {
     pub(super) function: Function,
 }
 
+/// A template that was found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found<'a> {
+    pub(super) template: &'a Template,
+    /// Whether it is kept under the very code that was asked for, not under another of its family.
+    pub(super) is_home: bool,
+}
+
 /// All templates, and the codes of the accounts they were learned at.
 #[derive(Debug, Default)]
 pub(super) struct Store {
     index: HashMap<TemplateKey, u32>,
     templates: Vec<(TemplateKey, Template)>,
     codes: HashMap<Address, B256>,
+    /// The member of each family under which templates are kept.
+    families: HashMap<B256, B256>,
+    /// The same for each code that ran.
+    homes: HashMap<B256, B256>,
     /// Where the next search for a template to evict starts.
     hand: usize,
     /// Counts learned transactions; templates note it when used.
@@ -51,6 +67,58 @@ pub(super) struct Store {
 impl Store {
     pub(super) fn len(&self) -> usize {
         self.templates.len()
+    }
+
+    /// The template for a call of the code at `address`, or of another code of its family.
+    pub(super) fn find_for_account(
+        &self,
+        address: Address,
+        code_hash: B256,
+        input: &[u8],
+        state: &dyn StateView,
+        fingerprints: &mut Fingerprints,
+    ) -> Option<Found<'_>> {
+        if let Some(template) = self.find_for(code_hash, input) {
+            return Some(Found { template, is_home: true });
+        }
+        let home = match self.homes.get(&code_hash) {
+            Some(home) => *home,
+            None => *self.families.get(&fingerprints.of(address, code_hash, state)?)?,
+        };
+        if home == code_hash {
+            return None;
+        }
+        Some(Found { template: self.find_for(home, input)?, is_home: false })
+    }
+
+    /// The template for a function of a code or of its family, if that is known.
+    pub(super) fn find_in_family(&self, code_hash: B256, function: Function) -> Option<&Template> {
+        let of_family = || self.find(*self.homes.get(&code_hash)?, function);
+        self.find(code_hash, function).or_else(of_family)
+    }
+
+    /// The code under which templates of this code are kept: the one of its family that was seen first.
+    pub(super) fn home_of(&mut self, code_hash: B256, code: &[u8]) -> B256 {
+        if let Some(home) = self.homes.get(&code_hash) {
+            return *home;
+        }
+        let Some(family) = fingerprint(code) else { return code_hash };
+        make_room(&mut self.families);
+        make_room(&mut self.homes);
+        let home = *self.families.entry(family).or_insert(code_hash);
+        self.homes.insert(code_hash, home);
+        home
+    }
+
+    /// Families and the codes that belong to them, as [`add_families`](Self::add_families) takes them.
+    pub(super) const fn families(&self) -> (&HashMap<B256, B256>, &HashMap<B256, B256>) {
+        (&self.families, &self.homes)
+    }
+
+    /// Remembers families that were saved.
+    pub(super) fn add_families(&mut self, families: Vec<(B256, B256)>, homes: Vec<(B256, B256)>) {
+        self.families.extend(families.into_iter().take(MAX_CODES));
+        self.homes.extend(homes.into_iter().take(MAX_CODES));
     }
 
     /// The template for a call of a code: that for inputs of this length, where lengths vary and it is known; else that for
@@ -110,12 +178,8 @@ impl Store {
     }
 
     pub(super) fn note_code(&mut self, address: Address, code_hash: B256) {
-        if self.codes.len() >= MAX_CODES && !self.codes.contains_key(&address) {
-            let mut count = 0u32;
-            self.codes.retain(|_, _| {
-                count += 1;
-                !count.is_multiple_of(8)
-            });
+        if !self.codes.contains_key(&address) {
+            make_room(&mut self.codes);
         }
         self.codes.insert(address, code_hash);
     }
@@ -126,5 +190,16 @@ impl Store {
 
     pub(super) const fn codes(&self) -> &HashMap<Address, B256> {
         &self.codes
+    }
+}
+
+/// Drops some of what a map holds when it is full.
+fn make_room<K, V>(map: &mut HashMap<K, V>) {
+    if map.len() >= MAX_CODES {
+        let mut count = 0u32;
+        map.retain(|_, _| {
+            count += 1;
+            !count.is_multiple_of(8)
+        });
     }
 }

@@ -5,9 +5,10 @@ use super::{
     assume::assume,
     evaluate::{Environment, Frame, Mark, Memo, Program},
     expression::{NodeIndex, address_of},
+    family::{Fingerprints, word_at},
     learn::bytes_at,
     observe::CallKind,
-    store::Store,
+    store::{Found, Store},
     template::{CallEntry, InputShape, Template},
 };
 use alloy_primitives::{Address, KECCAK256_EMPTY, U256, map::DefaultHashBuilder};
@@ -36,6 +37,7 @@ pub(super) struct Scratch {
     /// Positions in the list of keys, plus one, by hash.
     table: Vec<u32>,
     used: Vec<u32>,
+    pub(super) fingerprints: Fingerprints,
     hasher: DefaultHashBuilder,
 }
 
@@ -120,6 +122,10 @@ enum Input {
 
 #[derive(Clone, Copy, Debug)]
 struct Call {
+    /// Account whose code runs.
+    code_address: Address,
+    /// Whether that code is the one that the template is kept under.
+    is_home: bool,
     this: Address,
     caller: Address,
     value: Option<U256>,
@@ -148,6 +154,8 @@ pub(super) struct Walk<'a> {
 
 struct Present<'a> {
     state: &'a dyn StateView,
+    code_address: Address,
+    is_home: bool,
     returned: &'a [(u16, u8, U256)],
     keccak: &'a mut KeccakCache,
 }
@@ -163,6 +171,14 @@ impl Environment for Present<'_> {
 
     fn keccak(&mut self) -> &mut KeccakCache {
         self.keccak
+    }
+
+    fn is_home(&self) -> bool {
+        self.is_home
+    }
+
+    fn code_word(&mut self, offset: u32, width: u8) -> Option<U256> {
+        word_at(&self.state.code(self.code_address)?, offset, width)
     }
 }
 
@@ -182,7 +198,17 @@ impl<'a> Walk<'a> {
     /// Says what is assumed of a transaction that calls unknown code.
     pub(super) fn run_unknown(&mut self, to: Address) {
         let input = Input::Outer { from: 0, to: self.shape.input.len() };
-        self.assume(&Call { this: to, caller: self.shape.sender, value: None, input, likelihood: 255, depth: 0 });
+        let caller = self.shape.sender;
+        self.assume(&Call {
+            code_address: to,
+            is_home: true,
+            this: to,
+            caller,
+            value: None,
+            input,
+            likelihood: 255,
+            depth: 0,
+        });
     }
 
     fn assume(&mut self, call: &Call) {
@@ -207,8 +233,10 @@ impl<'a> Walk<'a> {
     }
 
     /// Foretells the transaction from the template of its recipient's code.
-    pub(super) fn run(&mut self, template: &Template, to: Address) {
+    pub(super) fn run(&mut self, found: Found<'_>, to: Address) {
         let call = Call {
+            code_address: to,
+            is_home: found.is_home,
             this: to,
             caller: self.shape.sender,
             value: Some(self.shape.value),
@@ -216,7 +244,7 @@ impl<'a> Walk<'a> {
             likelihood: 255,
             depth: 0,
         };
-        self.call(template, &call);
+        self.call(found.template, &call);
     }
 
     fn value(&mut self, template: &Template, index: NodeIndex, call: &Call, bases: Bases) -> Option<U256> {
@@ -236,7 +264,13 @@ impl<'a> Walk<'a> {
         };
         let program = Program { nodes: &template.nodes, pieces: &template.pieces };
         let returned = &scratch.returned[bases.returned..];
-        let mut present = Present { state: self.state, returned, keccak: self.keccak };
+        let mut present = Present {
+            state: self.state,
+            code_address: call.code_address,
+            is_home: call.is_home,
+            returned,
+            keccak: self.keccak,
+        };
         let mut memo = Memo { marks: &mut scratch.marks[bases.memo..], values: &mut scratch.values[bases.memo..] };
         program.value(index, &frame, &mut memo, &mut present)
     }
@@ -312,19 +346,20 @@ impl<'a> Walk<'a> {
             self.out.incomplete |= likelihood > 127;
             return;
         };
-        let arena = self.out.scratch.arena.len();
+        let arena_start = self.out.scratch.arena.len();
         let Some(input) = self.inner_input(template, call, bases, &entry.input) else { return };
         let code_hash = self.store.code_of(target).or_else(|| self.state.code_hash(target));
-        let inner = code_hash.filter(|hash| *hash != KECCAK256_EMPTY).and_then(|hash| match input {
-            Input::Outer { from, to } => self.store.find_for(hash, &self.shape.input[from..to]),
+        let Scratch { arena, mask, fingerprints, .. } = &mut self.out.scratch;
+        let inner_input = match input {
+            Input::Outer { from, to } => Some(&self.shape.input[from..to]),
             Input::Arena { from, to } => {
-                let mask = &self.out.scratch.mask[from..to];
-                if mask.len() >= 4 && mask[..4] != [1; 4] {
-                    return None;
-                }
-                self.store.find_for(hash, &self.out.scratch.arena[from..to])
+                let mask = &mask[from..to];
+                (mask.len() < 4 || mask[..4] == [1; 4]).then(|| &arena[from..to])
             }
-        });
+        };
+        let inner = code_hash
+            .filter(|hash| *hash != KECCAK256_EMPTY)
+            .and_then(|hash| self.store.find_for_account(target, hash, inner_input?, self.state, fingerprints));
         if let Some(inner) = inner {
             let delegate = entry.kind == CallKind::Delegate;
             let value = match entry.value {
@@ -333,6 +368,8 @@ impl<'a> Walk<'a> {
                 None => None,
             };
             let inner_call = Call {
+                code_address: target,
+                is_home: inner.is_home,
                 this: if delegate { call.this } else { target },
                 caller: if delegate { call.caller } else { call.this },
                 value,
@@ -340,7 +377,7 @@ impl<'a> Walk<'a> {
                 likelihood,
                 depth: call.depth + 1,
             };
-            self.call(inner, &inner_call);
+            self.call(inner.template, &inner_call);
             for seen in self.out.scratch.returned.iter_mut().rev().take_while(|seen| seen.0 == u16::MAX) {
                 seen.0 = index as u16;
             }
@@ -348,10 +385,19 @@ impl<'a> Walk<'a> {
             self.out.incomplete |= likelihood > 127;
             let this = if entry.kind == CallKind::Delegate { call.this } else { target };
             let caller = if entry.kind == CallKind::Delegate { call.caller } else { call.this };
-            self.assume(&Call { this, caller, value: None, input, likelihood, depth: 0 });
+            self.assume(&Call {
+                code_address: target,
+                is_home: true,
+                this,
+                caller,
+                value: None,
+                input,
+                likelihood,
+                depth: 0,
+            });
         }
-        self.out.scratch.arena.truncate(arena);
-        self.out.scratch.mask.truncate(arena);
+        self.out.scratch.arena.truncate(arena_start);
+        self.out.scratch.mask.truncate(arena_start);
     }
 
     fn inner_input(&mut self, template: &Template, call: &Call, bases: Bases, shape: &InputShape) -> Option<Input> {
