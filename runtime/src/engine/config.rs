@@ -45,6 +45,12 @@ pub struct EngineConfig {
     pub batch: usize,
     /// Unknown transactions after which a batch ends if the engine learns within blocks, so that what they teach serves the next one.
     pub unknown_per_batch: usize,
+    /// Threads from which on predicted dependencies order the transactions. Below, a transaction can only miss what runs beside it, which is
+    /// cheaper to run again now and then than to foretell each time.
+    pub predict_from_threads: usize,
+    /// Order calls of contracts that nothing is known about as if they met in some slot. Without it such transactions start at once, and the
+    /// few that did meet run again: on few threads that is quicker, since a transaction can only miss what runs beside it.
+    pub order_unknown: bool,
     /// Part of the executions ahead that may turn out wrong before the engine holds back.
     pub max_retry_share: f64,
     /// When the engine learns.
@@ -64,6 +70,8 @@ impl Default for EngineConfig {
             min_parallel_nanos: 300_000,
             batch: 256,
             unknown_per_batch: 16,
+            predict_from_threads: 3,
+            order_unknown: false,
             max_retry_share: 0.3,
             learning: Learning::default(),
             lessons_per_block: 128,

@@ -12,7 +12,7 @@ use super::{
     slots::{Class, Until},
 };
 use crate::{
-    predict::{AccountFields, BlockContext as PredictedBlock, KeccakCache, PredictedKey, Prediction, Predictor, SharedHashes, StateView, TransactionShape},
+    predict::{AccountFields, BlockContext as PredictedBlock, KeccakCache, PredictedAccess, PredictedKey, Prediction, Predictor, SharedHashes, StateView, TransactionShape},
     state::{BlockState, KeyHasher, Snapshot, SnapshotError},
 };
 use alloy_consensus::Transaction as _;
@@ -161,19 +161,26 @@ impl Planner {
         }
         let view = ParentState { snapshot: block.snapshot, state: block.state };
         let mut prediction = std::mem::take(&mut self.prediction);
-        predictor.predict(&shape, &view, &mut self.keccak, &mut prediction);
+        if config.threads >= config.predict_from_threads || config.mode == Mode::Forced || block.timeline.is_some() {
+            predictor.predict(&shape, &view, &mut self.keccak, &mut prediction);
+        } else {
+            prediction.clear();
+            prediction.known = true;
+            prediction.gas = predictor.gas(&shape);
+        }
         if let Some(timeline) = &block.timeline {
             timeline.predicted(position, &prediction);
         }
         let known = prediction.known;
         self.ask_for_recording(block, predictor, config, position, &shape);
-        for key in &prediction.keys {
+        let counts = |key: &&PredictedAccess| config.order_unknown || !key.assumed;
+        for key in prediction.keys.iter().filter(counts) {
             self.read(position, &key.key);
         }
         if let TxKind::Call(to) = tx.kind() {
             self.edge(position, self.field(to, Field::Code), Until::Committed);
         }
-        for key in &prediction.keys {
+        for key in prediction.keys.iter().filter(counts) {
             self.write(position, &key.key);
         }
         if tx.kind().is_create() {

@@ -5,7 +5,7 @@
 
 use super::{
     block_context::BlockContext,
-    config::{EngineConfig, Learning},
+    config::{EngineConfig, Learning, Mode},
     exact::ListCheck,
     ledger::{Ledger, execute},
     plan::Planner,
@@ -18,8 +18,9 @@ use crate::{
     evm::{self, LeanEvm, WorkerMemory},
     predict::Predictor,
 };
+use alloy_consensus::Transaction as _;
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 
 /// What the workers of a block share beside the state.
 pub(crate) struct Shared<'b> {
@@ -30,6 +31,9 @@ pub(crate) struct Shared<'b> {
     pub(crate) planner: Mutex<Planner>,
     pub(crate) ledger: Mutex<Ledger>,
     all_planned: AtomicBool,
+    /// Transactions planned so far, and the first one that nobody has read ahead for.
+    planned: AtomicUsize,
+    read_ahead: AtomicUsize,
     /// Executions ahead that were validated so far, and how many of those were wrong.
     validated: AtomicU32,
     wrong: AtomicU32,
@@ -46,6 +50,8 @@ impl<'b> Shared<'b> {
             planner: Mutex::new(planner),
             ledger: Mutex::new(Ledger::new(transactions, check)),
             all_planned: AtomicBool::new(false),
+            planned: AtomicUsize::new(0),
+            read_ahead: AtomicUsize::new(0),
             validated: AtomicU32::new(0),
             wrong: AtomicU32::new(0),
         }
@@ -60,6 +66,7 @@ impl<'b> Shared<'b> {
     pub(crate) fn plan_first(&self) -> bool {
         let mut planner = self.planner.lock();
         planner.plan_batch(&self.block, &self.predictor.lock(), self.config, false, &self.queue);
+        self.planned.store(planner.next, Ordering::Release);
         planner.next < self.block.slots.len() || self.queue.len() > 1
     }
 
@@ -129,7 +136,7 @@ impl<'b> Worker<'b> {
                     }
                 }
                 Pop::Empty(seen) => {
-                    if !self.plan() {
+                    if !self.plan() && !self.read_ahead() {
                         if self.is_helper && self.nothing_to_start() {
                             return;
                         }
@@ -165,10 +172,30 @@ impl<'b> Worker<'b> {
             }
             planner.plan_batch(block, &predictor, self.shared.config, hold_back, &self.shared.queue);
         }
+        self.shared.planned.store(planner.next, Ordering::Release);
         if planner.next == block.slots.len() {
             self.shared.all_planned.store(true, Ordering::Release);
         }
         true
+    }
+
+    /// Reads the senders and recipients of transactions that are not planned yet, so that planning and commit find them in memory. False
+    /// when all have been read.
+    fn read_ahead(&mut self) -> bool {
+        const CHUNK: usize = 32;
+        let block = &self.shared.block;
+        self.shared.read_ahead.fetch_max(self.shared.planned.load(Ordering::Acquire), Ordering::Relaxed);
+        let start = self.shared.read_ahead.fetch_add(CHUNK, Ordering::Relaxed);
+        let transactions = block.block.transactions();
+        let Some(ahead) = transactions.get(start..) else { return false };
+        for (transaction, sender) in ahead.iter().zip(&block.block.senders()[start..]).take(CHUNK) {
+            // A failed read is no verdict: whoever needs the account will read it again.
+            let _ = block.state.account(block.snapshot, *sender);
+            if let Some(recipient) = transaction.to() {
+                let _ = block.state.account(block.snapshot, recipient);
+            }
+        }
+        !ahead.is_empty()
     }
 
     /// Runs a transaction, and after it the dependents that it alone released.
@@ -178,7 +205,10 @@ impl<'b> Worker<'b> {
             let block = &self.shared.block;
             block.unstarted.fetch_sub(1, Ordering::AcqRel);
             let slot = &block.slots[position as usize];
-            {
+            if self.shared.config.mode != Mode::Forced && !block.is_exact && self.shared.holds_back() {
+                // Too much of what ran ahead was wrong: the rest runs at its turn.
+                slot.set_class(Class::Ordered);
+            } else {
                 let mut record = slot.record.lock();
                 if slot.is_recorded() {
                     self.evm.ctx.journaled_state.lesson = Some(Box::default());
@@ -232,6 +262,9 @@ impl<'b> Worker<'b> {
             while !over && slots[ledger.next].is_ready_for_commit() {
                 let position = ledger.next;
                 over = !ledger.commit_next(&shared.block, &mut self.evm) || ledger.next == slots.len();
+                let counters = ledger.counters;
+                shared.validated.store(counters.ahead + counters.retried + counters.abandoned, Ordering::Relaxed);
+                shared.wrong.store(counters.retried + counters.abandoned, Ordering::Relaxed);
                 if ledger.stop.is_none() {
                     self.released_by_commit(position);
                 }
@@ -240,10 +273,7 @@ impl<'b> Worker<'b> {
                 ledger.pay_pending_fees(&shared.block, slots.len() as u32);
             }
             let next = ledger.next;
-            let counters = ledger.counters;
             drop(ledger);
-            shared.validated.store(counters.ahead + counters.retried + counters.abandoned, Ordering::Relaxed);
-            shared.wrong.store(counters.retried + counters.abandoned, Ordering::Relaxed);
             if over {
                 shared.queue.close();
                 return;
