@@ -208,7 +208,9 @@ mod tests {
         differs(&|got| got.blob_gas_used = 1, "blob gas used");
         differs(&|got| got.requests.push_request(vec![1, 2].into()), "requests");
         differs(
-            &|got| drop(got.diff.accounts.remove(0)),
+            &|got| {
+                got.diff.accounts.remove(0);
+            },
             "state: account 0x0101010101010101010101010101010101010101: expected to change, did not",
         );
         differs(

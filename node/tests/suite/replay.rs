@@ -110,7 +110,8 @@ fn what_is_no_block_is_named() {
 fn a_header_that_does_not_match_is_a_mismatch_with_the_field() {
     let folder = tempfile::tempdir().unwrap();
     let file = path(&folder, "altered.braid");
-    let changes: [(fn(&mut Header), &str); 3] = [
+    type Change = fn(&mut Header);
+    let changes: [(Change, &str); 3] = [
         (|header| header.gas_used += 1, "gas used: expected 24479838, got 24479837"),
         (|header| header.receipts_root = B256::ZERO, "receipts root: expected 0x0000"),
         (|header| header.state_root = B256::ZERO, "state root: expected 0x0000"),
