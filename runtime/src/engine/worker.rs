@@ -40,7 +40,13 @@ pub(crate) struct Shared<'b> {
 }
 
 impl<'b> Shared<'b> {
-    pub(crate) fn new(block: BlockContext<'b>, config: &'b EngineConfig, predictor: &'b Mutex<Predictor>, planner: Planner, check: Option<ListCheck>) -> Self {
+    pub(crate) fn new(
+        block: BlockContext<'b>,
+        config: &'b EngineConfig,
+        predictor: &'b Mutex<Predictor>,
+        planner: Planner,
+        check: Option<ListCheck>,
+    ) -> Self {
         let transactions = block.slots.len();
         Self {
             block,
@@ -245,7 +251,8 @@ impl<'b> Worker<'b> {
     /// Releases dependents. The most urgent one that became free is returned, the others are queued.
     fn release(&self, dependents: Vec<u32>) -> Option<u32> {
         let slots = &self.shared.block.slots;
-        let mut free: Vec<u32> = dependents.into_iter().filter(|dependent| slots[*dependent as usize].release()).collect();
+        let mut free: Vec<u32> =
+            dependents.into_iter().filter(|dependent| slots[*dependent as usize].release()).collect();
         let best = free.iter().enumerate().max_by_key(|(_, position)| slots[**position as usize].priority())?.0;
         let best = free.swap_remove(best);
         self.shared.queue.push(free.into_iter().map(|position| (slots[position as usize].priority(), position)));
@@ -257,6 +264,8 @@ impl<'b> Worker<'b> {
         let shared = self.shared;
         let slots = &shared.block.slots;
         loop {
+            // What this thread has finished must be visible to the ledger's holder before the attempt: see the end of the loop.
+            fence(Ordering::SeqCst);
             let Some(mut ledger) = shared.ledger.try_lock() else { return };
             let mut over = ledger.next == slots.len() || ledger.stop.is_some();
             while !over && slots[ledger.next].is_ready_for_commit() {
@@ -292,7 +301,9 @@ impl<'b> Worker<'b> {
         let dependents = if slot.class() == Class::Ahead { slot.take_on_committed() } else { slot.take_all() };
         if !dependents.is_empty() {
             let free = dependents.into_iter().filter(|dependent| slots[*dependent as usize].release());
-            self.shared.queue.push(free.map(|position| (slots[position as usize].priority(), position)).collect::<Vec<_>>());
+            self.shared
+                .queue
+                .push(free.map(|position| (slots[position as usize].priority(), position)).collect::<Vec<_>>());
         }
     }
 }
