@@ -9,7 +9,7 @@
 use super::{
     evaluate::{Frame, field},
     expression::{Node, NodeIndex, Piece, address_of, is_distinctive, word_of},
-    family,
+    family::{self, Operand},
     observe::ObservedSlot,
     preimages::Preimages,
     template::{InputPart, InputShape, Template},
@@ -58,8 +58,8 @@ pub(super) struct Deriver<'a, P: ?Sized> {
     pub(super) slots: &'a [ObservedSlot],
     /// Return data of those inner calls that have an entry in the template.
     pub(super) returned: &'a [(u16, &'a [u8])],
-    /// The code that runs, empty when it is not at hand.
-    pub(super) code: &'a [u8],
+    /// The operands of the code that runs, empty when it is not at hand.
+    pub(super) operands: &'a [Operand],
     /// Whether that code is the very one that the template is kept under.
     pub(super) is_home: bool,
     pub(super) rank: usize,
@@ -100,7 +100,7 @@ impl<P: Preimages + ?Sized> Deriver<'_, P> {
 
     /// A word that stands in the code.
     fn immutable(&mut self, word: U256) -> Option<NodeIndex> {
-        let (offset, width) = family::position(self.code, word)?;
+        let (offset, width) = family::position(self.operands, word)?;
         let here = |node: &Node| matches!(node, Node::Immutable { offset: at, .. } if *at == offset);
         if let Some(known) = self.template.nodes.iter().position(here) {
             return Some(known as NodeIndex);

@@ -5,8 +5,9 @@
 //! the hash of the member that was seen first, its home, and words of the code are told apart from constants by
 //! where they stand ([`Node::Immutable`](super::expression::Node::Immutable)).
 
-use super::StateView;
+use super::{StateView, expression::is_distinctive};
 use alloy_primitives::{Address, B256, U256, keccak256, map::HashMap};
+use std::sync::Arc;
 
 const PUSH1: u8 = 0x60;
 const PUSH20: u8 = 0x73;
@@ -14,12 +15,12 @@ const PUSH32: u8 = 0x7f;
 /// First byte of what is no legacy code: a delegation designator is a name, and differs in what matters.
 const RESERVED: u8 = 0xef;
 /// Bytes at the start of a code that are compared. Two contracts of the same length that begin alike for so long are one.
-const HEAD: usize = 2048;
+const HEAD: usize = 1024;
 /// Bytes at the end that are compared: compilers put a hash of the sources there.
 const TAIL: usize = 64;
 
-/// Fingerprints that are remembered.
-const MAX_REMEMBERED: usize = 4096;
+/// Codes of which something is remembered.
+const MAX_REMEMBERED: usize = 2048;
 
 /// Fingerprints of codes that were met while foretelling and not learned from yet.
 #[derive(Debug, Default)]
@@ -67,20 +68,62 @@ pub(super) fn fingerprint(code: &[u8]) -> Option<B256> {
     Some(keccak256(common))
 }
 
-/// Where a word stands in a code as the operand of `PUSH20` or `PUSH32`, and in how many bytes.
-pub(super) fn position(code: &[u8], word: U256) -> Option<(u32, u8)> {
-    let bytes = word.to_be_bytes::<32>();
-    let operand = |opcode: u8, operand: &[u8]| {
-        let last = code.len().checked_sub(operand.len() + 1)?;
-        let found = (0..=last).find(|at| {
-            code[*at] == opcode
-                && code[at + operand.len()] == operand[operand.len() - 1]
-                && code[at + 1..].starts_with(operand)
-        })?;
-        Some((u32::try_from(found + 1).ok()?, operand.len() as u8))
-    };
-    let short = if word.bit_len() <= 160 { operand(PUSH20, &bytes[12..]) } else { None };
-    short.or_else(|| operand(PUSH32, &bytes))
+/// A word that stands in a code as the operand of `PUSH20` or `PUSH32`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Operand {
+    word: U256,
+    offset: u32,
+    width: u8,
+}
+
+/// The operands of the codes that were learned from lately.
+#[derive(Debug, Default)]
+pub(super) struct Operands(HashMap<B256, Arc<[Operand]>>);
+
+impl Operands {
+    /// The distinctive operands of a code; none when the code is empty, that is, not at hand.
+    pub(super) fn of(&mut self, code_hash: B256, code: &[u8]) -> Arc<[Operand]> {
+        if let Some(known) = self.0.get(&code_hash) {
+            return Arc::clone(known);
+        }
+        let found: Arc<[Operand]> = operands(code).into();
+        if code.is_empty() {
+            return found;
+        }
+        if self.0.len() >= MAX_REMEMBERED {
+            self.0.clear();
+        }
+        self.0.insert(code_hash, Arc::clone(&found));
+        found
+    }
+}
+
+/// The distinctive operands of a code in the order of their values, each at the first place where it stands.
+fn operands(code: &[u8]) -> Vec<Operand> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(opcode) = code.get(at) {
+        at += 1;
+        if (PUSH1..=PUSH32).contains(opcode) {
+            let width = opcode - PUSH1 + 1;
+            if (*opcode == PUSH20 || *opcode == PUSH32)
+                && let Some(word) = word_at(code, at as u32, width)
+                && is_distinctive(word)
+            {
+                found.push(Operand { word, offset: at as u32, width });
+            }
+            at += width as usize;
+        }
+    }
+    found.sort_unstable();
+    found.dedup_by_key(|operand| operand.word);
+    found
+}
+
+/// Where a word stands among the operands of a code: offset and width.
+pub(super) fn position(operands: &[Operand], word: U256) -> Option<(u32, u8)> {
+    let found = operands.binary_search_by_key(&word, |operand| operand.word).ok()?;
+    Some((operands[found].offset, operands[found].width))
 }
 
 /// The word of `width` bytes at `offset` of a code.
@@ -123,13 +166,13 @@ mod tests {
         let (address, word) = (Address::repeat_byte(9), U256::from(3) << 250);
         let code = code(address, word, &[]);
         let as_word = U256::from_be_slice(address.as_slice());
-        let (offset, width) = position(&code, as_word).expect("it is there");
+        let (offset, width) = position(&operands(&code), as_word).expect("it is there");
         assert_eq!(width, 20);
         assert_eq!(word_at(&code, offset, width), Some(as_word));
-        let (offset, width) = position(&code, word).expect("it is there");
+        let (offset, width) = position(&operands(&code), word).expect("it is there");
         assert_eq!(width, 32);
         assert_eq!(word_at(&code, offset, width), Some(word));
-        assert_eq!(position(&code, word + U256::ONE), None);
+        assert_eq!(position(&operands(&code), word + U256::ONE), None);
         assert_eq!(word_at(&code, code.len() as u32 - 1, 20), None);
     }
 }

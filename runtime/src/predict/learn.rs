@@ -5,7 +5,7 @@ use super::{
     derive::{Deriver, Role},
     evaluate::{Environment, Frame, Mark, Memo, Program},
     expression::{NodeIndex, address_of, word_of},
-    family,
+    family::{self, Operand},
     observe::CallKind,
     preimages::Preimages,
     template::{
@@ -30,6 +30,8 @@ pub(super) struct CallToLearn<'a> {
     pub(super) output: &'a [u8],
     /// The code that ran, empty when it is not at hand.
     pub(super) code: &'a [u8],
+    /// The operands of that code.
+    pub(super) operands: &'a [Operand],
     /// Whether that code is the one that the template is kept under.
     pub(super) is_home: bool,
     /// A call that failed says nothing about what it did not get to.
@@ -137,7 +139,7 @@ impl<'a, P: Preimages + ?Sized> Lesson<'a, P> {
             preimages: self.preimages,
             slots: self.call.slots,
             returned: &self.past.returned,
-            code: self.call.code,
+            operands: self.call.operands,
             is_home: self.call.is_home,
             rank,
         }

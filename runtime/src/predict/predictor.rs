@@ -9,6 +9,7 @@ use super::{
     BlockContext, KeccakCache, ObservedAccesses, ObservedCall, ObservedSlot, Prediction, PredictorError, StateView,
     TransactionShape,
     evaluate::Frame,
+    family::Operands,
     learn::{CallToLearn, Coverage, learn_call},
     observe::CallKind,
     preimages::Preimages,
@@ -51,6 +52,7 @@ pub struct Predictor {
     config: PredictorConfig,
     store: Store,
     learning_cache: KeccakCache,
+    operands: Operands,
 }
 
 impl Default for Predictor {
@@ -66,7 +68,8 @@ impl Predictor {
     }
 
     fn with_store(config: PredictorConfig, store: Store) -> Self {
-        Self { config, store, learning_cache: KeccakCache::with_bits(LEARNING_CACHE_BITS) }
+        let learning_cache = KeccakCache::with_bits(LEARNING_CACHE_BITS);
+        Self { config, store, learning_cache, operands: Operands::default() }
     }
 
     /// The bounds it was made with.
@@ -222,6 +225,7 @@ impl Predictor {
         let function = if forwards && start.input.len() >= 4 { Function::Any } else { Function::of(start.input) };
         let home =
             if start.code.is_empty() { start.code_hash } else { self.store.home_of(start.code_hash, start.code) };
+        let operands = self.operands.of(start.code_hash, start.code);
         let key = TemplateKey { code_hash: home, function };
         let block: &BlockContext = &shape.block;
         let call = CallToLearn {
@@ -239,6 +243,7 @@ impl Predictor {
             children: &children,
             output: start.output,
             code: start.code,
+            operands: &operands,
             is_home: home == start.code_hash,
             success: start.success && (index != 0 || observed.success),
         };
