@@ -1,7 +1,10 @@
 //! Applying one validated transaction to the committed state: revm's `State::commit` rules, with balances as additions.
 
 use super::record::{AccountAccess, FeePayment, TransactionRecord};
-use crate::{AccountState, state::{AccountEntry, AccountRef}};
+use crate::{
+    AccountState,
+    state::{AccountEntry, AccountRef},
+};
 use alloy_primitives::U256;
 use revm::{
     primitives::{KECCAK_EMPTY, hardfork::SpecId},

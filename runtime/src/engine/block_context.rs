@@ -7,11 +7,11 @@ use crate::{
     state::{AccountRef, BlockState, Snapshot},
 };
 use braid_precompiles::BraidPrecompiles;
-use std::sync::{Arc, atomic::AtomicU32};
 use revm::{
     context::{BlockEnv, CfgEnv},
     primitives::hardfork::SpecId,
 };
+use std::sync::{Arc, atomic::AtomicU32};
 
 /// The block, its environment and its state; everything here is shared and only entries inside change.
 pub(crate) struct BlockContext<'b> {

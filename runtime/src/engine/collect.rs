@@ -15,11 +15,8 @@ use revm::{
 /// The merged change of everything committed.
 pub(crate) fn state_diff(state: &BlockState) -> StateDiff {
     let (accounts, slots) = state.len();
-    let mut diff = StateDiff {
-        accounts: Vec::with_capacity(accounts),
-        slots: Vec::with_capacity(slots),
-        contracts: Vec::new(),
-    };
+    let mut diff =
+        StateDiff { accounts: Vec::with_capacity(accounts), slots: Vec::with_capacity(slots), contracts: Vec::new() };
     state.for_each_account(|entry| add_account(&mut diff, entry));
     state.for_each_slot(|entry| {
         if entry.stamp() == 0 {

@@ -118,11 +118,7 @@ fn is_in_order(account: &AccountChanges, last: u32) -> bool {
         })
 }
 
-fn seed_account(
-    account: &AccountChanges,
-    state: &BlockState,
-    snapshot: &dyn Snapshot,
-) -> Result<(), SnapshotError> {
+fn seed_account(account: &AccountChanges, state: &BlockState, snapshot: &dyn Snapshot) -> Result<(), SnapshotError> {
     // `is_in_order` has checked that indices fit.
     let index = |index: alloy_eip7928::BlockAccessIndex| index.0 as u32;
     let entry = state.account(snapshot, account.address)?;

@@ -251,7 +251,9 @@ pub(crate) fn execute<'b>(
     record.gas_used = result.tx_gas_used();
     record.success = result.is_success();
     record.logs = match result {
-        ExecutionResult::Success { logs, .. } | ExecutionResult::Revert { logs, .. } | ExecutionResult::Halt { logs, .. } => logs,
+        ExecutionResult::Success { logs, .. }
+        | ExecutionResult::Revert { logs, .. }
+        | ExecutionResult::Halt { logs, .. } => logs,
     };
     Ok(())
 }

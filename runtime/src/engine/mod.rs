@@ -32,19 +32,20 @@ pub use report::{HotSlot, Misprediction, Path, ScheduleReport, Span, SpanKind, T
 use crate::{
     BlockError, BlockOutcome, ChainSpec, InvalidBlock, Outputs, RecoveredBlock,
     access_list::AccessListBuilder,
-    block_hooks, oracle,
+    block_hooks,
     evm::WorkerMemory,
+    oracle,
     predict::{Predictor, PredictorConfig, SharedHashes},
     state::{BlockState, Snapshot, SnapshotError},
 };
 use block_context::BlockContext;
+use braid_precompiles::{BraidPrecompiles, PrecompileCache, PrecompileCacheConfig};
 use exact::{ExactList, ListCheck};
 use ledger::Stop;
 use lessons::Lessons;
 use native::TransferRules;
 use ordered_database::OrderedDatabase;
 use parking_lot::Mutex;
-use braid_precompiles::{BraidPrecompiles, PrecompileCache, PrecompileCacheConfig};
 use plan::Planner;
 use revm::{DatabaseRef, primitives::hardfork::SpecId};
 use slots::TransactionSlot;
@@ -199,14 +200,16 @@ impl Engine {
                 Some(ExactList::new(supplied, last).ok_or_else(wrong)?)
             }
         };
-        let mut hooks = |index, list: Option<&mut AccessListBuilder>, check: Option<&mut ListCheck>, run: &mut SystemStep<'_>| {
-            let database = OrderedDatabase { snapshot, state, index, spec: spec_id, list, check, failure: &mut failure };
-            let result = run(database);
-            match failure.take() {
-                Some(error) => Err(Doubt::from(error)),
-                None => result.map_err(Doubt::from),
-            }
-        };
+        let mut hooks =
+            |index, list: Option<&mut AccessListBuilder>, check: Option<&mut ListCheck>, run: &mut SystemStep<'_>| {
+                let database =
+                    OrderedDatabase { snapshot, state, index, spec: spec_id, list, check, failure: &mut failure };
+                let result = run(database);
+                match failure.take() {
+                    Some(error) => Err(Doubt::from(error)),
+                    None => result.map_err(Doubt::from),
+                }
+            };
         let mut check = exact.as_ref().map(ExactList::check);
         if let Some(exact) = &exact {
             // The system calls come first and read through the list too, so it has to be in the state before them.
@@ -217,8 +220,7 @@ impl Engine {
         let transactions = block.transactions().len();
         let threads = self.config.threads.max(1);
         self.memories.resize_with(threads.max(self.memories.len()), || None);
-        let beneficiary =
-            state.account(snapshot, env.block_env.beneficiary).map_err(Doubt::from)?;
+        let beneficiary = state.account(snapshot, env.block_env.beneficiary).map_err(Doubt::from)?;
         let slots = self.take_slots(transactions);
         let shared = Shared::new(
             BlockContext {

@@ -12,7 +12,10 @@ use super::{
     slots::{Class, Until},
 };
 use crate::{
-    predict::{AccountFields, BlockContext as PredictedBlock, KeccakCache, PredictedAccess, PredictedKey, Prediction, Predictor, SharedHashes, StateView, TransactionShape},
+    predict::{
+        AccountFields, BlockContext as PredictedBlock, KeccakCache, PredictedAccess, PredictedKey, Prediction,
+        Predictor, SharedHashes, StateView, TransactionShape,
+    },
     state::{BlockState, KeyHasher, Snapshot, SnapshotError},
 };
 use alloy_consensus::Transaction as _;
@@ -226,9 +229,11 @@ impl Planner {
         match *key {
             PredictedKey::Slot { address, slot, .. } => self.edge(position, self.slot(address, slot), Until::Executed),
             PredictedKey::Account { address, fields, .. } => {
-                for (field, part) in
-                    [(AccountFields::BALANCE, Field::Balance), (AccountFields::NONCE, Field::Nonce), (AccountFields::CODE, Field::Code)]
-                {
+                for (field, part) in [
+                    (AccountFields::BALANCE, Field::Balance),
+                    (AccountFields::NONCE, Field::Nonce),
+                    (AccountFields::CODE, Field::Code),
+                ] {
                     if fields.contains(field) {
                         self.edge(position, self.field(address, part), Until::Committed);
                     }

@@ -64,7 +64,9 @@ impl ReadyQueue {
         if waiting.closed {
             return Pop::Closed;
         }
-        let Some((priority, Reverse(first))) = waiting.ready.pop() else { return Pop::Empty(self.events.load(Ordering::Relaxed)) };
+        let Some((priority, Reverse(first))) = waiting.ready.pop() else {
+            return Pop::Empty(self.events.load(Ordering::Relaxed));
+        };
         batch.push(first);
         if priority == 0 {
             let most = most.min(waiting.ready.len() / 4);

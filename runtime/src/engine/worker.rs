@@ -225,10 +225,10 @@ impl<'b> Worker<'b> {
                 if let (Some(timeline), Some(started)) = (&block.timeline, started) {
                     timeline.ran(position as usize, started, SpanKind::Ahead);
                 }
-                if let Some(lesson) = self.evm.ctx.journaled_state.lesson.take() {
-                    if !record.abandoned {
-                        block.lessons.hand_in(block, position as usize, lesson, &record);
-                    }
+                if let Some(lesson) = self.evm.ctx.journaled_state.lesson.take()
+                    && !record.abandoned
+                {
+                    block.lessons.hand_in(block, position as usize, lesson, &record);
                 }
                 if !record.abandoned {
                     // Destruction wipes storage for every later reader, which only the commit can do.

@@ -94,7 +94,7 @@ impl<'b> Handler for LeanHandler<'b> {
 fn enter(evm: &mut LeanEvm<'_>, init: &FrameInit) {
     if let Some(mut lesson) = evm.ctx.journaled_state.lesson.take() {
         let input = match &init.frame_input {
-            FrameInput::Call(inputs) => inputs.input.bytes(&mut evm.ctx),
+            FrameInput::Call(inputs) => inputs.input.bytes(&evm.ctx),
             _ => Default::default(),
         };
         lesson.enter(&init.frame_input, &input);

@@ -9,10 +9,8 @@ use revm::{
     context_interface::{Host, host::LoadError},
     handler::instructions::EthInstructions,
     interpreter::{
-        Instruction, InstructionContext, InstructionExecResult, InstructionResult,
-        instructions::gas_table_spec,
-        interpreter::EthInterpreter,
-        interpreter_types::RuntimeFlag,
+        Instruction, InstructionContext, InstructionExecResult, InstructionResult, instructions::gas_table_spec,
+        interpreter::EthInterpreter, interpreter_types::RuntimeFlag,
     },
     primitives::{Address, KECCAK_EMPTY, hardfork::SpecId},
 };

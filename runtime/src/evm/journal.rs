@@ -8,8 +8,8 @@
 //! Amsterdam's rules (EIP-7708, EIP-8246) are not here: such blocks run on stock revm.
 
 use super::{
-    change::{Change, DestroyedStatus},
     WorkerMemory,
+    change::{Change, DestroyedStatus},
     lesson::Lesson,
     local::{LocalView, Observed},
     record_account::RecordAccount,
@@ -87,7 +87,10 @@ pub(crate) struct Journal<'b> {
 
 impl fmt::Debug for Journal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Journal").field("depth", &self.depth).field("changes", &self.changes.len()).finish_non_exhaustive()
+        f.debug_struct("Journal")
+            .field("depth", &self.depth)
+            .field("changes", &self.changes.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -659,7 +662,9 @@ impl<'b> JournalTr for Journal<'b> {
             if load_code { self.load_with_code(address, skip_cold_load)? } else { self.load(address, skip_cold_load)? };
         let is_empty = self.is_empty(load.data);
         if let Some(lesson) = &mut self.lesson {
-            lesson.observed.touch_account(address, if load_code { AccountFields::CODE } else { AccountFields::BALANCE });
+            lesson
+                .observed
+                .touch_account(address, if load_code { AccountFields::CODE } else { AccountFields::BALANCE });
         }
         let record = &self.view.accounts[load.data as usize];
         // Without code the caller is after the balance (BALANCE, SELFBALANCE).

@@ -325,11 +325,5 @@ impl LocalView {
 
 fn info_of(state: Option<AccountState>) -> AccountInfo {
     let state = state.unwrap_or(AccountState { balance: U256::ZERO, nonce: 0, code_hash: KECCAK_EMPTY });
-    AccountInfo {
-        balance: state.balance,
-        nonce: state.nonce,
-        code_hash: state.code_hash,
-        code: None,
-        account_id: None,
-    }
+    AccountInfo { balance: state.balance, nonce: state.nonce, code_hash: state.code_hash, code: None, account_id: None }
 }

@@ -22,7 +22,6 @@ use crate::{
     state::{BlockState, Snapshot, SnapshotDatabase},
 };
 use braid_precompiles::BraidPrecompiles;
-use std::sync::Arc;
 use handler::LeanHandler;
 use revm::{
     Context,
@@ -31,9 +30,9 @@ use revm::{
     handler::{EthFrame, Handler, instructions::EthInstructions},
     interpreter::interpreter::EthInterpreter,
 };
+use std::sync::Arc;
 
-pub(crate) type LeanContext<'b> =
-    Context<BlockEnv, TxEnv, CfgEnv, SnapshotDatabase<'b>, Journal<'b>, (), LocalContext>;
+pub(crate) type LeanContext<'b> = Context<BlockEnv, TxEnv, CfgEnv, SnapshotDatabase<'b>, Journal<'b>, (), LocalContext>;
 pub(crate) type LeanFrame = EthFrame<EthInterpreter>;
 pub(crate) type LeanEvm<'b> =
     Evm<LeanContext<'b>, (), EthInstructions<EthInterpreter, LeanContext<'b>>, BraidPrecompiles, LeanFrame>;
@@ -74,7 +73,12 @@ pub(crate) fn lean_evm<'b>(
 }
 
 /// Runs one transaction. What it accessed is in the journal's view afterwards; nothing is committed.
-pub(crate) fn run<'b>(evm: &mut LeanEvm<'b>, tx: TxEnv, index: u32, speculative: bool) -> Result<ExecutionResult, LeanError> {
+pub(crate) fn run<'b>(
+    evm: &mut LeanEvm<'b>,
+    tx: TxEnv,
+    index: u32,
+    speculative: bool,
+) -> Result<ExecutionResult, LeanError> {
     evm.ctx.tx = tx;
     evm.ctx.journaled_state.begin(index, !speculative);
     LeanHandler { speculative, lifetime: std::marker::PhantomData }.run(evm)

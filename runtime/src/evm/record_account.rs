@@ -66,13 +66,13 @@ impl JournaledAccountTr for RecordAccount<'_, '_> {
         new: StorageValue,
         skip_cold_load: bool,
     ) -> Result<StateLoad<SStoreResult>, JournalLoadErasedError> {
-        self.journal
-            .store_slot(self.position, key, new, skip_cold_load)
-            .map_err(|error| error.map(ErasedError::new))
+        self.journal.store_slot(self.position, key, new, skip_cold_load).map_err(|error| error.map(ErasedError::new))
     }
 
     fn load_code(&mut self) -> Result<&Bytecode, JournalLoadErasedError> {
-        self.journal.load_code(self.position).map_err(|error| JournalLoadErasedError::DBError(ErasedError::new(error)))?;
+        self.journal
+            .load_code(self.position)
+            .map_err(|error| JournalLoadErasedError::DBError(ErasedError::new(error)))?;
         match &self.record().account.info.code {
             Some(code) => Ok(code),
             None => unreachable!("`load_code` leaves code behind"),
