@@ -7,10 +7,7 @@ use super::{arena::EntryRef, marks::Marks};
 use crate::AccountState;
 use alloy_primitives::{Address, B256, U256};
 use parking_lot::{Mutex, MutexGuard};
-use revm::{
-    primitives::KECCAK_EMPTY,
-    state::Bytecode,
-};
+use revm::{primitives::KECCAK_EMPTY, state::Bytecode};
 use std::sync::{
     OnceLock,
     atomic::{AtomicU32, Ordering},

@@ -65,9 +65,18 @@ mod tests {
         for _ in 0..100 {
             let hasher = KeyHasher::default();
             let word = |number: u64| Address::from_word(U256::from(number).into());
-            assert_spread((0..4096).map(|slot| hasher.slot(7, &U256::from(slot)) & 0xffff), "consecutive slots, low bits");
-            assert_spread((0..4096).map(|slot| hasher.slot(7, &U256::from(slot)) >> 48), "consecutive slots, high bits");
-            assert_spread((0..4096).map(|account| hasher.slot(account, &U256::ZERO) & 0xffff), "slot 0 of many accounts");
+            assert_spread(
+                (0..4096).map(|slot| hasher.slot(7, &U256::from(slot)) & 0xffff),
+                "consecutive slots, low bits",
+            );
+            assert_spread(
+                (0..4096).map(|slot| hasher.slot(7, &U256::from(slot)) >> 48),
+                "consecutive slots, high bits",
+            );
+            assert_spread(
+                (0..4096).map(|account| hasher.slot(account, &U256::ZERO) & 0xffff),
+                "slot 0 of many accounts",
+            );
             assert_spread((0..4096).map(|number| hasher.address(&word(number)) & 0xffff), "addresses, low bits");
             assert_spread((0..4096).map(|number| hasher.address(&word(number)) >> 48), "addresses, high bits");
         }

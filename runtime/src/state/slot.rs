@@ -156,7 +156,6 @@ impl SlotEntry {
     pub(crate) fn last(&self) -> U256 {
         self.read(u32::MAX).0
     }
-
 }
 
 #[cfg(test)]
