@@ -15,7 +15,7 @@ use braid_chain::{validate, validation::StateRootCheck};
 use braid_runtime::{
     AccessHints, BlockError, BlockOutcome, Engine, EngineConfig, Outputs, ScheduleReport, SerialBaseline,
     bounds::Cost,
-    engine::Path,
+    engine::{Learning, Path},
     oracle::{self, BlockTrace},
 };
 use std::time::Instant;
@@ -57,6 +57,7 @@ impl Runner {
             transactions: block.block.transactions().len(),
             ..Default::default()
         };
+        self.prepare(predictor);
         let expected = match oracle::execute_serial(&block.snapshot, &block.block, &block.spec, Outputs::ALL) {
             Ok(outcome) => normalize(outcome),
             Err(error) => {
@@ -152,6 +153,11 @@ impl Runner {
         Ok(())
     }
 
+    /// Gives the engine what it may know of a block.
+    fn prepare(&mut self, predictor: &[u8]) {
+        self.engine.set_predictor(knowledge::load(predictor).unwrap_or_default());
+    }
+
     /// One run of the engine, with its milliseconds. It knows what `predictor` says and nothing of earlier runs.
     fn execute(
         &mut self,
@@ -161,7 +167,14 @@ impl Runner {
         outputs: Outputs,
     ) -> (f64, Result<BlockOutcome, BlockError>) {
         self.engine.forget_results();
-        self.engine.set_predictor(knowledge::load(predictor).unwrap_or_default());
+        if self.engine.config().learning == Learning::WithinBlocks {
+            self.prepare(predictor);
+        } else {
+            // Recordings are dropped, and nothing was learned from them. Loading the predictor anew would only empty the
+            // processor's caches, and that before the runs of one side alone.
+            let unchanged = std::mem::take(self.engine.predictor());
+            self.engine.set_predictor(unchanged);
+        }
         let list = expected.and_then(|expected| expected.access_list.as_ref());
         let hints = match list {
             Some(list) if self.mode == Mode::Exact => AccessHints::Exact(list),
