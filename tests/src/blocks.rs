@@ -259,6 +259,7 @@ pub struct BlockBuilder {
     pub ommers: Vec<Header>,
     transactions: Vec<(Address, Transaction)>,
     nonces: HashMap<Address, u64>,
+    chain_id: u64,
 }
 
 impl BlockBuilder {
@@ -292,12 +293,19 @@ impl BlockBuilder {
             ommers: Vec::new(),
             transactions: Vec::new(),
             nonces: HashMap::new(),
+            chain_id: 1,
         }
     }
 
     /// The chain.
     pub fn spec(&self) -> ChainSpec {
         ChainSpec::from_suite_fork(&self.fork).expect("the fork is known")
+    }
+
+    /// With transactions for another chain than that of the suites, whose id is one.
+    pub fn chain_id(mut self, chain_id: u64) -> Self {
+        self.chain_id = chain_id;
+        self
     }
 
     /// With another beneficiary.
@@ -338,7 +346,7 @@ impl BlockBuilder {
         let next = self.nonces.entry(key.address).or_default();
         let nonce = call.nonce.unwrap_or(*next);
         *next = nonce.saturating_add(1);
-        let chain_id = self.spec().is_spurious_dragon_active_at_block(self.header.number).then_some(1);
+        let chain_id = self.spec().is_spurious_dragon_active_at_block(self.header.number).then_some(self.chain_id);
         self.transactions.push((key.address, call.sign(key, nonce, chain_id)));
         self
     }
