@@ -167,7 +167,9 @@ mod tests {
     fn nested_conditions_jump_to_their_own_ends() {
         let inner = Assembly::new().when(1.into(), Assembly::new().store(1, 1));
         let code = Assembly::new().when(2.into(), inner).build();
-        for position in code.windows(4).enumerate().filter(|(_, code)| code[0] == opcode::PUSH2 && code[3] == opcode::JUMPI) {
+        for position in
+            code.windows(4).enumerate().filter(|(_, code)| code[0] == opcode::PUSH2 && code[3] == opcode::JUMPI)
+        {
             let target = u16::from_be_bytes([position.1[1], position.1[2]]);
             assert_eq!(code[usize::from(target)], opcode::JUMPDEST, "jump at {} goes to {target}", position.0);
         }

@@ -166,10 +166,9 @@ impl Call {
         let kind_of_call = to.map_or(TxKind::Create, TxKind::Call);
         let id = chain_id.unwrap_or(1);
         match kind {
-            Kind::Legacy => signed(
-                TxLegacy { chain_id, nonce, gas_price: price, gas_limit, to: kind_of_call, value, input },
-                key,
-            ),
+            Kind::Legacy => {
+                signed(TxLegacy { chain_id, nonce, gas_price: price, gas_limit, to: kind_of_call, value, input }, key)
+            }
             Kind::AccessList => signed(
                 TxEip2930 {
                     chain_id: id,

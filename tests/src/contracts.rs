@@ -87,16 +87,14 @@ pub fn nursery() -> Bytes {
 
 /// Calls with one argument and ignores the result.
 fn call_with(target: Word, value: Word, first: Word) -> Assembly {
-    Assembly::new().op(MSTORE, [0x404.into(), first]).discard(word(
-        CALL,
-        [word(GAS, []), target, value, 0x400.into(), 36.into(), 0.into(), 0.into()],
-    ))
+    Assembly::new()
+        .op(MSTORE, [0x404.into(), first])
+        .discard(word(CALL, [word(GAS, []), target, value, 0x400.into(), 36.into(), 0.into(), 0.into()]))
 }
 
 /// Sends `argument(1)` wei to `argument(0)` without data, and notes in slot 1 whether that went well.
 pub fn payer() -> Bytes {
-    let call =
-        word(CALL, [word(GAS, []), argument(0), argument(1), 0.into(), 0.into(), 0.into(), 0.into()]);
+    let call = word(CALL, [word(GAS, []), argument(0), argument(1), 0.into(), 0.into(), 0.into(), 0.into()]);
     Assembly::new().store(1, add(word(MUL, [load(1), 2.into()]), call)).build()
 }
 
@@ -139,10 +137,8 @@ pub fn failer() -> Bytes {
 
 /// Calls a precompile at `argument(0)` with the call data and the call value, and keeps what came back.
 pub fn precompile_caller() -> Bytes {
-    let call = word(
-        CALL,
-        [word(GAS, []), argument(0), word(CALLVALUE, []), 0.into(), argument(1), 0x200.into(), 32.into()],
-    );
+    let call =
+        word(CALL, [word(GAS, []), argument(0), word(CALLVALUE, []), 0.into(), argument(1), 0x200.into(), 32.into()]);
     Assembly::new()
         .op(CALLDATACOPY, [0.into(), 68.into(), word(CALLDATASIZE, [])])
         .store(0, call)
@@ -157,15 +153,7 @@ pub fn deep() -> Bytes {
         .op(MSTORE, [4.into(), word(SUB, [argument(0), 1.into()])])
         .discard(word(
             CALL,
-            [
-                word(GAS, []),
-                word(ADDRESS, []),
-                0.into(),
-                0.into(),
-                word(CALLDATASIZE, []),
-                0.into(),
-                0.into(),
-            ],
+            [word(GAS, []), word(ADDRESS, []), 0.into(), 0.into(), word(CALLDATASIZE, []), 0.into(), 0.into()],
         ));
     Assembly::new().when(argument(0), again).store(argument(1), add(load(argument(1)), 1)).build()
 }
@@ -181,10 +169,7 @@ pub fn router() -> Bytes {
         // The selector, then the arguments of the inner call.
         .op(CALLDATACOPY, [0.into(), 0.into(), 4.into()])
         .op(CALLDATACOPY, [4.into(), 68.into(), word(CALLDATASIZE, [])])
-        .when(
-            is(0),
-            keep(word(CALL, [gas(), argument(0), word(CALLVALUE, []), 0.into(), size(), 0.into(), 0.into()])),
-        )
+        .when(is(0), keep(word(CALL, [gas(), argument(0), word(CALLVALUE, []), 0.into(), size(), 0.into(), 0.into()])))
         .when(is(1), keep(word(DELEGATECALL, [gas(), argument(0), 0.into(), size(), 0.into(), 0.into()])))
         .when(
             is(2),
@@ -212,10 +197,7 @@ pub fn briber() -> Bytes {
     let pay = word(CALL, [word(GAS, []), word(COINBASE, []), argument(0), 0.into(), 0.into(), 0.into(), 0.into()]);
     Assembly::new()
         .discard(pay)
-        .when(
-            word(GT, [word(BALANCE, [word(COINBASE, [])]), argument(1)]),
-            Assembly::new().store(0, add(load(0), 1)),
-        )
+        .when(word(GT, [word(BALANCE, [word(COINBASE, [])]), argument(1)]), Assembly::new().store(0, add(load(0), 1)))
         .build()
 }
 

@@ -199,10 +199,11 @@ fn delegations() -> Bundle {
 /// The account that gets the fees sends, is paid, is asked for its balance, and is bribed.
 fn beneficiary() -> Bundle {
     let mut state = state(20);
-    state
-        .deploy(READER, contracts::reader(), &[])
-        .deploy(PAYER, contracts::payer(), &[])
-        .deploy(COUNTER, contracts::briber(), &[]);
+    state.deploy(READER, contracts::reader(), &[]).deploy(PAYER, contracts::payer(), &[]).deploy(
+        COUNTER,
+        contracts::briber(),
+        &[],
+    );
     for address in [PAYER, COUNTER] {
         state.accounts.get_mut(&address).expect("it was just deployed").balance = number(10_000);
     }
@@ -249,7 +250,12 @@ fn calls() -> Bundle {
             .call(&own, Call::to(TRANSIENT).words(&[number(index % 2)]));
         if index % 5 == 0 {
             block = block
-                .call(&own, Call::to(DEEP).words(&[number(if index == 0 { 1_100 } else { index }), number(index % 2)]).gas(5_000_000))
+                .call(
+                    &own,
+                    Call::to(DEEP)
+                        .words(&[number(if index == 0 { 1_100 } else { index }), number(index % 2)])
+                        .gas(5_000_000),
+                )
                 .call(&own, Call::to(COUNTER).words(&[number(2)]).kind(Kind::Blob(1)));
         }
     }
@@ -305,7 +311,8 @@ fn bundle(builder: &BlockBuilder, state: &MemoryState, fork: &str) -> Bundle {
     (header.receipts_root, header.logs_bloom) = (receipts_root, logs_bloom);
     header.transactions_root = calculate_transaction_root(&block.body.transactions);
     header.ommers_hash = calculate_ommers_root(&block.body.ommers);
-    header.withdrawals_root = block.body.withdrawals.as_ref().map(|withdrawals| calculate_withdrawals_root(withdrawals));
+    header.withdrawals_root =
+        block.body.withdrawals.as_ref().map(|withdrawals| calculate_withdrawals_root(withdrawals));
     header.blob_gas_used = header.blob_gas_used.map(|_| outcome.blob_gas_used);
     if spec.at(header).is_prague_active_at_timestamp(header.timestamp) {
         header.requests_hash = Some(outcome.requests.requests_hash());

@@ -15,15 +15,17 @@ fn run(name: &str, stride: usize, cases: usize, start: impl Fn() -> Engines + Sy
     let Some(path) = archive(name) else { return };
     let failures = Mutex::new(Vec::new());
     let (blocks, ahead) = (AtomicU32::new(0), AtomicU32::new(0));
-    for_each_block(&path, (stride, cases), start, |engines, block| match engines.check(block.parent, block.block, block.spec) {
-        Ok(checked) => {
-            blocks.fetch_add(1, Ordering::Relaxed);
-            ahead.fetch_add(checked.ahead, Ordering::Relaxed);
-            checked.serial.ok()
-        }
-        Err(mismatch) => {
-            failures.lock().unwrap().push(format!("{}: {mismatch}", block.name));
-            None
+    for_each_block(&path, (stride, cases), start, |engines, block| {
+        match engines.check(block.parent, block.block, block.spec) {
+            Ok(checked) => {
+                blocks.fetch_add(1, Ordering::Relaxed);
+                ahead.fetch_add(checked.ahead, Ordering::Relaxed);
+                checked.serial.ok()
+            }
+            Err(mismatch) => {
+                failures.lock().unwrap().push(format!("{}: {mismatch}", block.name));
+                None
+            }
         }
     });
     let failures = failures.into_inner().unwrap();

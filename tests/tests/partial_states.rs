@@ -1,7 +1,8 @@
 //! Parent states that fail, or that know only what serial execution asks for.
 
 use braid_runtime::{
-    AccessHints, BlockError, Engine, EngineConfig, Mode, Outputs, oracle::execute_serial,
+    AccessHints, BlockError, Engine, EngineConfig, Mode, Outputs,
+    oracle::execute_serial,
     predict::{Predictor, PredictorConfig},
 };
 use braid_tests::{

@@ -13,9 +13,7 @@ pub use strategy::plans;
 pub use world::World;
 
 use crate::{blocks::BlockBuilder, memory::MemoryState};
-use braid_runtime::{
-    BlockError, ChainSpec, Outputs, RecoveredBlock, error::InvalidBlock, oracle::execute_serial,
-};
+use braid_runtime::{BlockError, ChainSpec, Outputs, RecoveredBlock, error::InvalidBlock, oracle::execute_serial};
 use revm::context_interface::result::InvalidTransaction;
 
 /// The forks that blocks are made for, oldest first.

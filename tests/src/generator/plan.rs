@@ -175,8 +175,9 @@ impl Action {
                 Call::to(World::DESTROYERS[usize::from(which) % 3]).words(&[maybe(to)]).value(from(wei))
             }
             Self::PayFrom { to, wei } => Call::to(World::PAYER).words(&[word(at(to)), from(wei)]),
-            Self::Look { at: of, back, old } => Call::to(if old { World::OLD_READER } else { World::READER })
-                .words(&[word(at(of)), from(back)]),
+            Self::Look { at: of, back, old } => {
+                Call::to(if old { World::OLD_READER } else { World::READER }).words(&[word(at(of)), from(back)])
+            }
             Self::Fail { to, how } => Call::to(World::FAILER).words(&[word(at(to)), from(how)]),
             Self::Precompile { number, wei, length } => {
                 Call::to(World::PRECOMPILE_CALLER).words(&[from(number), from(length), from(5u8)]).value(from(wei))

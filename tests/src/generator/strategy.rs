@@ -55,7 +55,14 @@ fn few() -> impl Strategy<Value = u8> {
 fn action() -> BoxedStrategy<Action> {
     let wei = || prop_oneof![Just(0_u64), 1..4_u64, Just(2_500_000)];
     let nobody_or_account = || prop_oneof![Just(0_u8), account()];
-    let authorization = || (0..World::KEYS, prop_oneof![Just(0_u8), 9..27_u8, Just(26)], few(), prop_oneof![5 => Just(true), 1 => Just(false)]);
+    let authorization = || {
+        (
+            0..World::KEYS,
+            prop_oneof![Just(0_u8), 9..27_u8, Just(26)],
+            few(),
+            prop_oneof![5 => Just(true), 1 => Just(false)],
+        )
+    };
     let payments = prop_oneof![
         3 => (account(), wei()).prop_map(|(to, wei)| Action::Pay { to, wei }),
         1 => account().prop_map(|to| Action::PayFortune { to }),

@@ -26,7 +26,8 @@ fn amsterdam() -> MemoryState {
 
 #[test]
 fn transfer_logs_stand_where_the_transfers_happen() {
-    let pay = instruction(CALL, [instruction(GAS, []), NOBODY.into(), 1.into(), 0.into(), 0.into(), 0.into(), 0.into()]);
+    let pay =
+        instruction(CALL, [instruction(GAS, []), NOBODY.into(), 1.into(), 0.into(), 0.into(), 0.into(), 0.into()]);
     let code = Assembly::new().op(LOG0, [0.into(), 0.into()]).discard(pay).op(LOG0, [0.into(), 0.into()]).build();
     let mut state = amsterdam();
     state.deploy(CONTRACT, code, &[]);

@@ -29,7 +29,10 @@ fn self_authorization() {
     let me = key(1);
     // The nonce is counted up before the authorization is looked at.
     let block = BlockBuilder::new("Prague")
-        .call(&me, Call::to(me.address).words(&[word(NOBODY), U256::ZERO]).authorizations(vec![me.authorize(1, CONTRACT, 1)]))
+        .call(
+            &me,
+            Call::to(me.address).words(&[word(NOBODY), U256::ZERO]).authorizations(vec![me.authorize(1, CONTRACT, 1)]),
+        )
         .next_nonce(&me, 2)
         .call(&me, Call::to(me.address).words(&[word(NOBODY), U256::ZERO]))
         .call(&key(2), use_it());

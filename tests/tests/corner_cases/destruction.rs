@@ -72,12 +72,18 @@ fn destroyed_twice_in_one_block() {
         .call(&key(1), Call::to(CONTRACT).value(7u64))
         .call(&key(2), destroy(OTHER));
     let after = run(&with_destroyer(), &block);
-    assert_eq!((after.balance(CONTRACT), after.balance(NOBODY)), (number(7), number(500)), "without code nothing is destroyed");
+    assert_eq!(
+        (after.balance(CONTRACT), after.balance(NOBODY)),
+        (number(7), number(500)),
+        "without code nothing is destroyed"
+    );
 }
 
 #[test]
 fn destroyed_twice_in_one_transaction() {
-    let call = || instruction(CALL, [instruction(GAS, []), CONTRACT.into(), 1.into(), 0.into(), 36.into(), 0.into(), 0.into()]);
+    let call = || {
+        instruction(CALL, [instruction(GAS, []), CONTRACT.into(), 1.into(), 0.into(), 36.into(), 0.into(), 0.into()])
+    };
     // The call data is taken from memory, where nothing is but zeros and the target in the second half of the first argument.
     let twice = Assembly::new()
         .op(revm::bytecode::opcode::MSTORE, [4.into(), NOBODY.into()])
@@ -96,7 +102,8 @@ fn destroyed_twice_in_one_transaction() {
 
 #[test]
 fn destruction_that_is_reverted() {
-    let call = instruction(CALL, [instruction(GAS, []), CONTRACT.into(), 0.into(), 0.into(), 36.into(), 0.into(), 0.into()]);
+    let call =
+        instruction(CALL, [instruction(GAS, []), CONTRACT.into(), 0.into(), 0.into(), 36.into(), 0.into(), 0.into()]);
     let regretful =
         Assembly::new().op(revm::bytecode::opcode::MSTORE, [4.into(), NOBODY.into()]).discard(call).revert().build();
     let mut state = with_destroyer();
@@ -197,7 +204,8 @@ fn create2_on_an_address_that_was_paid_before() {
 
 #[test]
 fn create2_collides_with_what_is_there() {
-    let block = BlockBuilder::new("Prague").call(&key(0), make(1, 2, Address::ZERO)).call(&key(1), make(1, 5, Address::ZERO));
+    let block =
+        BlockBuilder::new("Prague").call(&key(0), make(1, 2, Address::ZERO)).call(&key(1), make(1, 5, Address::ZERO));
     let after = run(&with_factory(), &block);
     assert_eq!(after.balance(factory_child(CONTRACT, 1)), number(2));
     assert_eq!(after.successes(), [true, false], "a collision takes all gas");

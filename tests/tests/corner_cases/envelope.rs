@@ -68,7 +68,10 @@ fn balance_no_longer_sufficient_after_an_earlier_transaction() {
 fn chain_of_accounts_that_live_from_what_they_just_got() {
     let mut block = BlockBuilder::new("London").call(&key(0), Call::to(key(40).address).value(ether(10)));
     for hop in 40..60 {
-        block = block.call(&key(hop), Call::to(key(hop + 1).address).value(ether(9) - ether(1) / number(100) * number(hop - 40)));
+        block = block.call(
+            &key(hop),
+            Call::to(key(hop + 1).address).value(ether(9) - ether(1) / number(100) * number(hop - 40)),
+        );
     }
     let after = run(&state(), &block);
     assert_eq!(after.successes(), [true; 21]);
@@ -76,7 +79,8 @@ fn chain_of_accounts_that_live_from_what_they_just_got() {
 
 #[test]
 fn nonce_gap() {
-    let block = BlockBuilder::new("Shanghai").call(&key(0), count(0)).call(&key(0), count(0).nonce(2)).call(&key(1), count(0));
+    let block =
+        BlockBuilder::new("Shanghai").call(&key(0), count(0)).call(&key(0), count(0).nonce(2)).call(&key(1), count(0));
     assert_eq!(reason(&with_counter(), &block), (1, InvalidTransaction::NonceTooHigh { tx: 2, state: 1 }));
 }
 
@@ -85,7 +89,11 @@ fn nonce_gap_of_a_sender_that_does_not_exist_and_pays_nothing() {
     for fork in ["Frontier", "Istanbul"] {
         let call = count(0).price(0, 0);
         let block = BlockBuilder::new(fork).call(&key(0), count(0)).call(&key(70), call.clone().nonce(3));
-        assert_eq!(reason(&with_counter(), &block), (1, InvalidTransaction::NonceTooHigh { tx: 3, state: 0 }), "{fork}");
+        assert_eq!(
+            reason(&with_counter(), &block),
+            (1, InvalidTransaction::NonceTooHigh { tx: 3, state: 0 }),
+            "{fork}"
+        );
         let block = BlockBuilder::new(fork).call(&key(70), call.clone()).call(&key(70), call);
         let after = run(&with_counter(), &block);
         assert_eq!((after.nonce(key(70).address), after.slot(CONTRACT, 0)), (2, number(2)), "{fork}");
@@ -207,7 +215,7 @@ fn wealth_near_the_top_of_the_range() {
         .call(&key(3), Call::to(key(0).address).value(number(1)))
         .call(&key(4), Call::to(NOBODY).value(number(7)));
     let after = run(&state, &block);
-    assert_eq!(after.successes()[3], false, "the payment would overflow");
+    assert!(!after.successes()[3], "the payment would overflow");
     assert_eq!(after.balance(NOBODY), U256::MAX);
 }
 

@@ -101,11 +101,15 @@ fn falsified(list: &BlockAccessList) -> Vec<(String, BlockAccessList)> {
             add(name("another index of a balance"), &|list| {
                 list[position].balance_changes[change].block_access_index.0 += 1;
             });
-            add(name("without a balance"), &|list| drop(list[position].balance_changes.remove(change)));
+            add(name("without a balance"), &|list| {
+                list[position].balance_changes.remove(change);
+            });
         }
         for change in 0..account.nonce_changes.len() {
             add(name("another nonce"), &|list| list[position].nonce_changes[change].new_nonce += 1);
-            add(name("without a nonce"), &|list| drop(list[position].nonce_changes.remove(change)));
+            add(name("without a nonce"), &|list| {
+                list[position].nonce_changes.remove(change);
+            });
         }
         for change in 0..account.code_changes.len() {
             add(name("other code"), &|list| list[position].code_changes[change].new_code = vec![0].into());
@@ -120,9 +124,8 @@ fn every_list_that_is_false_in_one_point_is_rejected() {
         let (state, builder) = block(fork);
         let (block, spec) = (builder.build(), builder.spec());
         let list = execute_serial(&state, &block, &spec, Outputs::ALL).unwrap().access_list.unwrap();
-        let mut engines = [(Mode::Forced, 1), (Mode::Forced, 3), (Mode::Parallel, 2)].map(|(mode, threads)| {
-            Engine::new(EngineConfig { mode, threads, ..EngineConfig::default() }).unwrap()
-        });
+        let mut engines = [(Mode::Forced, 1), (Mode::Forced, 3), (Mode::Parallel, 2)]
+            .map(|(mode, threads)| Engine::new(EngineConfig { mode, threads, ..EngineConfig::default() }).unwrap());
         let falsified = falsified(&list);
         println!("{fork}: {} false lists", falsified.len());
         for engine in &mut engines {

@@ -2,10 +2,7 @@
 
 use crate::stage::{CONTRACT, NOBODY, OTHER, key, number, run, state, word};
 use alloy_primitives::U256;
-use braid_runtime::{
-    AccessHints, Engine, EngineConfig, Mode, Outputs, RecoveredBlock,
-    oracle::execute_serial,
-};
+use braid_runtime::{AccessHints, Engine, EngineConfig, Mode, Outputs, RecoveredBlock, oracle::execute_serial};
 use braid_tests::{
     blocks::{BlockBuilder, Call},
     contracts::{chain, counter, router, sweeper, token},
@@ -136,7 +133,8 @@ fn least_time(state: &MemoryState, block: &RecoveredBlock) -> Duration {
 #[test]
 fn keys_chosen_to_fall_into_one_bucket() {
     const COUNT: u64 = 1_500;
-    let random: Vec<_> = (0..COUNT).map(|key| U256::from_be_bytes(alloy_primitives::keccak256(key.to_be_bytes()).0)).collect();
+    let random: Vec<_> =
+        (0..COUNT).map(|key| U256::from_be_bytes(alloy_primitives::keccak256(key.to_be_bytes()).0)).collect();
     let (state, block) = write_keys(&random);
     let usual = least_time(&state, &block);
     for shift in [0_usize, 40, 57, 64, 128, 192, 240] {
@@ -166,7 +164,8 @@ fn one_router_for_everything() {
     let mut block = BlockBuilder::new("Osaka");
     for index in 0..12 {
         let target = if index % 3 == 0 { NOBODY } else { CONTRACT };
-        block = block.call(&key(index), Call::to(OTHER).words(&[word(target), number(index % 2), number(1), number(index + 1)]));
+        block = block
+            .call(&key(index), Call::to(OTHER).words(&[word(target), number(index % 2), number(1), number(index + 1)]));
     }
     assert_eq!(run(&state, &block).successes(), [true; 12]);
 }

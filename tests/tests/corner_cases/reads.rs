@@ -157,7 +157,8 @@ fn transient_storage_ends_with_its_transaction() {
 
 #[test]
 fn nonce_of_a_contract_decides_what_it_creates() {
-    let create = Assembly::new().store(instruction(CALLER, []), instruction(CREATE, [0.into(), 0.into(), 0.into()])).build();
+    let create =
+        Assembly::new().store(instruction(CALLER, []), instruction(CREATE, [0.into(), 0.into(), 0.into()])).build();
     let mut state = state();
     state.deploy(CONTRACT, create, &[]);
     let mut block = BlockBuilder::new("Prague");

@@ -35,7 +35,10 @@ fn transactions_write_the_slots_that_system_calls_wrote() {
 fn beacon_root_that_a_transaction_sees() {
     // A contract at the address of EIP-4788 that copies slot 0 to slot 1 for those who bring no data.
     let copy = Assembly::new()
-        .when(instruction(CALLDATASIZE, []), Assembly::new().store(0, instruction(revm::bytecode::opcode::CALLDATALOAD, [0.into()])))
+        .when(
+            instruction(CALLDATASIZE, []),
+            Assembly::new().store(0, instruction(revm::bytecode::opcode::CALLDATALOAD, [0.into()])),
+        )
         .store(1, braid_tests::assembly::load(0))
         .build();
     let mut state = state();
@@ -122,7 +125,10 @@ fn withdrawals_come_after_everything() {
             .withdrawal(BENEFICIARY, 1);
         let after = run(&state, &block);
         assert_eq!(after.balance(CONTRACT), gwei * number(7), "{fork}");
-        assert_eq!((after.slot(OTHER, 0), after.balance(key(2).address)), (ether(1000), ether(1000) + gwei * number(5)));
+        assert_eq!(
+            (after.slot(OTHER, 0), after.balance(key(2).address)),
+            (ether(1000), ether(1000) + gwei * number(5))
+        );
         assert!(!after.exists(NOBODY), "{fork}: a withdrawal of nothing touches");
     }
 }
@@ -141,10 +147,8 @@ fn rewards_of_miner_and_ommers() {
 
 #[test]
 fn blob_gas_is_counted_and_its_fee_is_burnt() {
-    let show = Assembly::new()
-        .store(0, instruction(BLOBBASEFEE, []))
-        .store(1, instruction(BLOBHASH, [0.into()]))
-        .build();
+    let show =
+        Assembly::new().store(0, instruction(BLOBBASEFEE, [])).store(1, instruction(BLOBHASH, [0.into()])).build();
     let mut state = state();
     state.deploy(CONTRACT, show, &[]);
     for fork in ["Cancun", "Prague", "Osaka", "BPO2"] {
@@ -159,7 +163,10 @@ fn blob_gas_is_counted_and_its_fee_is_burnt() {
         let gas = after.outcome.receipts[0].cumulative_gas_used;
         let paid = number(10 * gas) + price * number(131_072);
         assert!(price >= number(1));
-        assert!(after.balance(key(0).address) <= ether(1000) - number(8 * gas) - price * number(131_072), "{fork} {paid}");
+        assert!(
+            after.balance(key(0).address) <= ether(1000) - number(8 * gas) - price * number(131_072),
+            "{fork} {paid}"
+        );
     }
 }
 
