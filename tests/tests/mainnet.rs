@@ -36,13 +36,14 @@ fn archive() -> Option<impl Iterator<Item = NamedBundle>> {
 #[test]
 fn shipped_blocks() {
     let bundles = braid_fixtures::bundles(braid_fixtures::folder()).unwrap().map(Result::unwrap);
-    assert!(check(bundles, Engines::all()) > 0);
+    assert!(check(bundles, Engines::new(&[Mode::Forced, Mode::Parallel], &[1, 4], &Prediction::ALL)) > 0);
 }
 
 #[test]
 fn mainnet_blocks() {
     let Some(bundles) = archive() else { return };
-    assert_eq!(check(bundles, Engines::new(&[Mode::Forced], &[2], &Prediction::ALL)), 49);
+    let predictions = [Prediction::Learned, Prediction::Exact];
+    assert_eq!(check(bundles, Engines::new(&[Mode::Forced], &[2], &predictions)), 49);
 }
 
 #[test]
