@@ -16,7 +16,7 @@ use crate::{
 };
 use alloy_eips::eip7685::Requests;
 use alloy_evm::{
-    EthEvm, Evm, EvmEnv,
+    EthEvm, EvmEnv,
     block::{BlockExecutionError, SystemCaller, state_changes::post_block_balance_increments},
     eth::{EthEvmBuilder, dao_fork, eip6110},
     precompiles::PrecompilesMap,
@@ -25,6 +25,7 @@ use alloy_hardforks::EthereumHardforks;
 use alloy_primitives::{Address, U256, map::AddressMap};
 use revm::{
     Database, DatabaseCommit,
+    context::BlockEnv,
     inspector::NoOpInspector,
     state::{Account, TransactionId},
 };
@@ -40,12 +41,18 @@ pub fn pre_execution<DB: Database + DatabaseCommit>(
 ) -> Result<(), BlockError> {
     let rules = spec.at(block.header());
     check_block(block, &rules)?;
-    let mut evm = system_evm(db, env);
+    let mut db = Watched::new(db);
     if rules.is_dao_block(block.header().number) {
-        apply_dao_fork(evm.db_mut(), &rules, block.header().number).map_err(|error| read_failure(&mut evm, error))?;
+        apply_dao_fork(&mut db, &rules, block.header().number).map_err(|error| read_failure(&mut db, error))?;
     }
-    let result = SystemCaller::new(rules).apply_pre_execution_changes(block.header(), &mut evm);
-    sort_failure(&mut evm, result)
+    // An EVM costs more than a small block: made only for the forks that call contracts here.
+    let timestamp = block.header().timestamp;
+    if !rules.is_cancun_active_at_timestamp(timestamp) && !rules.is_prague_active_at_timestamp(timestamp) {
+        return Ok(());
+    }
+    let result =
+        SystemCaller::new(rules).apply_pre_execution_changes(block.header(), &mut system_evm(&mut db, env));
+    sort_failure(&mut db, result)
 }
 
 /// System calls, rewards and withdrawals after the last transaction. Returns the requests, none before Prague.
@@ -59,51 +66,55 @@ pub fn post_execution<DB: Database + DatabaseCommit>(
     receipts: &[Receipt],
 ) -> Result<Requests, BlockError> {
     let rules = spec.at(block.header());
-    let mut evm = system_evm(db, env);
-    let result = collect_requests(&mut evm, &rules, block, receipts);
-    let requests = sort_failure(&mut evm, result)?;
-    pay_balances(&mut evm, &rules, block).map_err(|error| read_failure(&mut evm, error))?;
+    let mut db = Watched::new(db);
+    let mut requests = Requests::default();
+    let block_env = env.block_env.clone();
+    if rules.is_prague_active_at_timestamp(block.header().timestamp) {
+        let result = collect_requests(&mut db, env, &rules, receipts);
+        requests = sort_failure(&mut db, result)?;
+    }
+    pay_balances(&mut db, &block_env, &rules, block).map_err(|error| read_failure(&mut db, error))?;
     Ok(requests)
 }
 
-type SystemEvm<DB> = EthEvm<Watched<DB>, NoOpInspector, PrecompilesMap>;
-
-fn system_evm<DB: Database + DatabaseCommit>(db: DB, env: EvmEnv) -> SystemEvm<DB> {
-    EthEvmBuilder::new(Watched::new(db), env).build()
+fn system_evm<DB: Database + DatabaseCommit>(
+    db: &mut Watched<DB>,
+    env: EvmEnv,
+) -> EthEvm<&mut Watched<DB>, NoOpInspector, PrecompilesMap> {
+    EthEvmBuilder::new(db, env).build()
 }
 
 fn collect_requests<DB: Database + DatabaseCommit>(
-    evm: &mut SystemEvm<DB>,
+    db: &mut Watched<DB>,
+    env: EvmEnv,
     rules: &BlockRules<'_>,
-    block: &RecoveredBlock,
     receipts: &[Receipt],
 ) -> Result<Requests, BlockExecutionError> {
     let mut requests = Requests::default();
-    if rules.is_prague_active_at_timestamp(block.header().timestamp) {
-        let deposits = eip6110::parse_deposits_from_receipts(rules, receipts)?;
-        if !deposits.is_empty() {
-            requests.push_request_with_type(eip6110::DEPOSIT_REQUEST_TYPE, deposits);
-        }
-        SystemCaller::new(*rules).append_post_execution_changes(evm, &mut requests)?;
+    let deposits = eip6110::parse_deposits_from_receipts(rules, receipts)?;
+    if !deposits.is_empty() {
+        requests.push_request_with_type(eip6110::DEPOSIT_REQUEST_TYPE, deposits);
     }
+    SystemCaller::new(*rules).append_post_execution_changes(&mut system_evm(db, env), &mut requests)?;
     Ok(requests)
 }
 
 /// Applies the rewards and withdrawals in one commit.
 fn pay_balances<DB: Database + DatabaseCommit>(
-    evm: &mut SystemEvm<DB>,
+    db: &mut Watched<DB>,
+    env: &BlockEnv,
     rules: &BlockRules<'_>,
     block: &RecoveredBlock,
 ) -> Result<(), ReadFailed> {
-    let increments = post_block_balance_increments(*rules, evm.block(), block.ommers(), block.withdrawals());
+    let increments = post_block_balance_increments(*rules, env, block.ommers(), block.withdrawals());
     let mut paid = AddressMap::with_capacity_and_hasher(increments.len(), Default::default());
     for (address, amount) in increments {
-        let mut account = load(evm.db_mut(), address)?;
+        let mut account = load(db, address)?;
         account.info.balance = account.info.balance.saturating_add(U256::from(amount));
         paid.insert(address, account);
     }
     if !paid.is_empty() {
-        evm.db_mut().commit(paid);
+        db.commit(paid);
     }
     Ok(())
 }
@@ -144,16 +155,13 @@ fn load<D: Database>(db: &mut D, address: Address) -> Result<Account, D::Error> 
     Ok(account)
 }
 
-fn sort_failure<DB: Database + DatabaseCommit, T>(
-    evm: &mut SystemEvm<DB>,
-    result: Result<T, BlockExecutionError>,
-) -> Result<T, BlockError> {
-    result.map_err(|error| match evm.db_mut().take_failure() {
+fn sort_failure<DB, T>(db: &mut Watched<DB>, result: Result<T, BlockExecutionError>) -> Result<T, BlockError> {
+    result.map_err(|error| match db.take_failure() {
         Some(cause) => BlockError::Database(cause),
         None => BlockError::from_alloy(error, None),
     })
 }
 
-fn read_failure<DB: Database + DatabaseCommit>(evm: &mut SystemEvm<DB>, error: ReadFailed) -> BlockError {
-    BlockError::Database(evm.db_mut().take_failure().unwrap_or_else(|| Box::new(error)))
+fn read_failure<DB>(db: &mut Watched<DB>, error: ReadFailed) -> BlockError {
+    BlockError::Database(db.take_failure().unwrap_or_else(|| Box::new(error)))
 }

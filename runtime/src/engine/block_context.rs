@@ -24,8 +24,9 @@ pub(crate) struct BlockContext<'b> {
     pub(crate) beneficiary: AccountRef,
     pub(crate) precompiles: BraidPrecompiles,
     /// Hashes that planner and workers share.
-    pub(crate) hashes: Arc<SharedHashes>,
+    pub(crate) hashes: Option<Arc<SharedHashes>>,
     pub(crate) transfers: TransferRules,
+    /// At least one for each transaction that is planned; those beyond are left from other blocks.
     pub(crate) slots: Vec<TransactionSlot>,
     /// Planned transactions that are to run ahead and have not started yet.
     pub(crate) unstarted: AtomicU32,
@@ -35,6 +36,15 @@ pub(crate) struct BlockContext<'b> {
     pub(crate) is_exact: bool,
     /// Keep every transaction's accesses: somebody wants the access list or a report.
     pub(crate) keep_records: bool,
+    /// Long runs of plain transfers are left to [`super::transfer_run`].
+    pub(crate) takes_runs: bool,
     /// Notes for the report, if somebody wants one.
     pub(crate) timeline: Option<Timeline>,
+}
+
+impl BlockContext<'_> {
+    /// Number of transactions in the block.
+    pub(crate) fn len(&self) -> usize {
+        self.block.transactions().len()
+    }
 }

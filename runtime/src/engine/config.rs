@@ -80,6 +80,13 @@ impl Default for EngineConfig {
     }
 }
 
+impl EngineConfig {
+    /// Whether the planner predicts what transactions access.
+    pub(crate) fn predicts(&self) -> bool {
+        self.threads >= self.predict_from_threads || self.mode == Mode::Forced
+    }
+}
+
 /// What is known about a block's accesses before it runs.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum AccessHints<'a> {

@@ -13,6 +13,7 @@ use super::{
     report::SpanKind,
     slots::Class,
     timeline::Timeline,
+    transfer_run,
 };
 use crate::{
     Receipt,
@@ -87,7 +88,7 @@ impl Ledger {
             self.next += 1;
             return true;
         }
-        self.pay_pending_fees(block, position as u32);
+        self.pay_pending_fees(block);
         let outcome = if block.keep_records || slot.class() == Class::Ahead {
             self.commit_into(block, evm, position, &mut slot.record.lock())
         } else {
@@ -140,7 +141,7 @@ impl Ledger {
         let Some(accounts) = *block.slots[position].native.lock() else { return false };
         let index = position as u32 + 1;
         if accounts.sender.is(block.beneficiary) || accounts.recipient.is(block.beneficiary) {
-            self.pay_pending_fees(block, index - 1);
+            self.pay_pending_fees(block);
         }
         let tx = &block.block.transactions()[position];
         let Some(settled) = native::transfer(tx, accounts, &block.transfers, index) else { return false };
@@ -156,11 +157,19 @@ impl Ledger {
         true
     }
 
-    /// Pays the fees of a run of plain transfers in one addition, before anybody can look at the beneficiary. `index` is the block access
-    /// index of the last of them.
-    pub(crate) fn pay_pending_fees(&mut self, block: &BlockContext<'_>, index: u32) {
+    /// Takes over what a long run of plain transfers did.
+    pub(crate) fn add_run(&mut self, done: &transfer_run::Done) {
+        self.pending_fees = Some(self.pending_fees.unwrap_or_default() + done.fees);
+        self.counters.native += done.transfers as u32;
+        self.gas_used += TRANSFER_GAS * done.transfers as u64;
+        self.next += done.transfers;
+    }
+
+    /// Pays the fees of the plain transfers so far in one addition, before anybody can look at the beneficiary.
+    pub(crate) fn pay_pending_fees(&mut self, block: &BlockContext<'_>) {
         if let Some(fees) = self.pending_fees.take() {
-            pay_fee(&block.beneficiary, fees, index, block.spec);
+            // The index of the last transfer among them.
+            pay_fee(&block.beneficiary, fees, self.next as u32, block.spec);
         }
     }
 

@@ -13,6 +13,7 @@ mod apply;
 mod block_context;
 mod collect;
 mod config;
+mod everybody;
 mod exact;
 mod ledger;
 mod lessons;
@@ -23,7 +24,9 @@ mod queue;
 mod record;
 mod report;
 mod slots;
+mod stretches;
 mod timeline;
+mod transfer_run;
 mod worker;
 
 pub use config::{AccessHints, EngineConfig, Learning, Mode};
@@ -51,6 +54,7 @@ use revm::{DatabaseRef, primitives::hardfork::SpecId};
 use slots::TransactionSlot;
 use std::sync::Arc;
 use timeline::Timeline;
+use transfer_run::RunMemory;
 use worker::Shared;
 
 /// Executes blocks. It keeps threads, memory and what it has learned from block to block; none of that changes results.
@@ -61,11 +65,11 @@ pub struct Engine {
     state: Option<BlockState>,
     /// One for each thread; making one costs more than a small block does.
     memories: Vec<Option<WorkerMemory>>,
-    /// Scheduling slots, and those that the last block had no use for.
     slots: Vec<TransactionSlot>,
-    spare_slots: Vec<TransactionSlot>,
+    runs: RunMemory,
     lessons: Lessons,
-    hashes: Arc<SharedHashes>,
+    /// Hashes that the planner has computed for its predictions.
+    hashes: Option<Arc<SharedHashes>>,
     planner: Option<Planner>,
     precompile_cache: Option<Arc<PrecompileCache>>,
 }
@@ -97,18 +101,17 @@ impl Engine {
                     .map_err(|source| EngineError { threads: helpers, source })
             })
             .transpose()?;
-        let precompile_cache = new_precompile_cache(&config);
         Ok(Self {
-            config,
             pool,
             predictor: Mutex::new(Predictor::new(PredictorConfig::default())),
             state: None,
             memories: Vec::new(),
-            hashes: Arc::default(),
+            hashes: config.predicts().then(Arc::default),
             planner: None,
-            precompile_cache,
+            precompile_cache: new_precompile_cache(&config),
+            config,
             slots: Vec::new(),
-            spare_slots: Vec::new(),
+            runs: RunMemory::default(),
             lessons: Lessons::default(),
         })
     }
@@ -137,8 +140,12 @@ impl Engine {
 
     /// Forgets all results of precompiles and hash functions, so that a repeated run of a block finds none of its own.
     pub fn forget_results(&mut self) {
-        self.precompile_cache = new_precompile_cache(&self.config);
-        self.hashes.clear();
+        if self.precompile_cache.as_ref().is_some_and(|cache| cache.stats().entries > 0) {
+            self.precompile_cache = new_precompile_cache(&self.config);
+        }
+        if let Some(hashes) = &self.hashes {
+            hashes.clear();
+        }
         self.memories.iter_mut().flatten().for_each(|memory| memory.keccak.clear());
         if let Some(planner) = &mut self.planner {
             planner.forget_hashes();
@@ -166,7 +173,7 @@ impl Engine {
         }
         let mut state = self.state.take().unwrap_or_default();
         let outcome = self.execute_parallel(snapshot, &state, block, spec, hints, outputs);
-        state.clear();
+        collect::clear(&mut state, self.pool.as_ref());
         self.state = Some(state);
         match outcome {
             Ok(outcome) => Ok(outcome),
@@ -221,8 +228,8 @@ impl Engine {
         let threads = self.config.threads.max(1);
         self.memories.resize_with(threads.max(self.memories.len()), || None);
         let beneficiary = state.account(snapshot, env.block_env.beneficiary).map_err(Doubt::from)?;
-        let slots = self.take_slots(transactions);
-        let shared = Shared::new(
+        let keep_records = outputs.access_list || outputs.report || exact.is_some();
+        let mut shared = Shared::new(
             BlockContext {
                 snapshot,
                 state,
@@ -234,10 +241,11 @@ impl Engine {
                 hashes: self.hashes.clone(),
                 transfers: TransferRules::new(&env.cfg_env, &env.block_env),
                 precompiles: BraidPrecompiles::new(spec_id, self.precompile_cache.clone(), None),
-                slots,
+                slots: std::mem::take(&mut self.slots),
                 unstarted: Default::default(),
                 lessons: &self.lessons,
-                keep_records: outputs.access_list || outputs.report || exact.is_some(),
+                keep_records,
+                takes_runs: !keep_records && self.config.mode != Mode::Forced,
                 timeline: outputs.report.then(Timeline::start),
                 is_exact: exact.is_some(),
             },
@@ -246,11 +254,7 @@ impl Engine {
             self.planner.take().unwrap_or_else(|| Planner::new(self.hashes.clone())),
             check,
         );
-        let mut memories = std::mem::take(&mut self.memories);
-        if transactions > 0 {
-            run_workers(&shared, self.pool.as_ref(), &mut memories);
-        }
-        self.memories = memories;
+        stretches::execute(&mut shared, self.pool.as_ref(), &mut self.runs, &mut self.memories);
         let (slots, timeline, mut ledger, mut planner) = shared.finish();
         let plan = planner.summary;
         planner.clear();
@@ -266,11 +270,11 @@ impl Engine {
             return Err(Doubt(format!("the commit ended at {} of {transactions}", ledger.next)));
         }
         if let Some(list) = &mut list {
-            for slot in &slots {
+            for slot in &slots[..transactions] {
                 collect::list_accesses(list, &slot.record.lock(), beneficiary, spec_id);
             }
         }
-        let timings = timeline.map(|timeline| Box::new(timeline.finish(&slots, block)));
+        let timings = timeline.map(|timeline| Box::new(timeline.finish(&slots[..transactions], block)));
         self.slots = slots;
 
         let mut requests = Default::default();
@@ -282,7 +286,7 @@ impl Engine {
         if let Some(mismatch) = ledger.check.and_then(ListCheck::finish) {
             return Err(Doubt(format!("the supplied access list is wrong: {mismatch}")));
         }
-        let diff = collect::state_diff(state);
+        let diff = collect::state_diff(state, self.pool.as_ref());
         let access_list = match hints {
             AccessHints::Exact(supplied) => outputs.access_list.then(|| supplied.clone()),
             AccessHints::Predicted => list
@@ -305,44 +309,12 @@ impl Engine {
             report: ScheduleReport { timings, ..ScheduleReport::new(threads, ledger.counters, plan) },
         })
     }
-
-    /// Slots for a block, with the memory of older blocks.
-    fn take_slots(&mut self, transactions: usize) -> Vec<TransactionSlot> {
-        let mut slots = std::mem::take(&mut self.slots);
-        if slots.len() > transactions {
-            self.spare_slots.extend(slots.drain(transactions..));
-        }
-        while slots.len() < transactions {
-            slots.push(self.spare_slots.pop().unwrap_or_default());
-        }
-        slots.iter_mut().for_each(TransactionSlot::reset);
-        slots
-    }
 }
 
 fn new_precompile_cache(config: &EngineConfig) -> Option<Arc<PrecompileCache>> {
     let capacity_bytes = config.precompile_cache_bytes;
     let bounds = PrecompileCacheConfig { capacity_bytes, ..Default::default() };
     (capacity_bytes > 0).then(|| Arc::new(PrecompileCache::new(bounds)))
-}
-
-/// Runs the workers, one of them on this thread.
-fn run_workers(shared: &Shared<'_>, pool: Option<&rayon::ThreadPool>, memories: &mut [Option<WorkerMemory>]) {
-    let Some((own, others)) = memories.split_first_mut() else { return };
-    match pool.filter(|_| shared.plan_first()) {
-        None => run_worker(shared, own, false),
-        Some(pool) => pool.in_place_scope(|scope| {
-            for memory in others.iter_mut().take(pool.current_num_threads()) {
-                scope.spawn(move |_| run_worker(shared, memory, true));
-            }
-            run_worker(shared, own, false);
-        }),
-    }
-}
-
-fn run_worker(shared: &Shared<'_>, memory: &mut Option<WorkerMemory>, is_helper: bool) {
-    let own = memory.take().unwrap_or_else(|| WorkerMemory::new(shared.block.hashes.clone()));
-    *memory = Some(worker::work(shared, own, is_helper));
 }
 
 /// Blob gas of the block's transactions (EIP-4844).

@@ -80,6 +80,51 @@ pub(crate) fn recipient_of(tx: &Transaction, precompiles: &BraidPrecompiles) -> 
     }
 }
 
+/// A plain transfer's envelope, found valid but for the accounts.
+pub(crate) struct Envelope {
+    pub(crate) gas_limit: u64,
+    pub(crate) nonce: u64,
+    /// Balance that the sender must have (wei).
+    pub(crate) required: U256,
+    /// What the gas costs the sender (wei).
+    pub(crate) charge: u128,
+    pub(crate) value: U256,
+    /// Fee for the beneficiary (wei); no more than the charge.
+    pub(crate) tip: u128,
+}
+
+impl Envelope {
+    /// `None` when the envelope is not plainly valid.
+    pub(crate) fn of(tx: &Transaction, rules: &TransferRules) -> Option<Self> {
+        let gas_limit = tx.gas_limit();
+        let max_fee = tx.max_fee_per_gas();
+        let tip_limit = tx.max_priority_fee_per_gas();
+        let basefee = u128::from(rules.basefee);
+        let is_allowed = (rules.is_london || tx.is_legacy())
+            && tx.chain_id().is_none_or(|id| id == rules.chain_id)
+            && (TRANSFER_GAS..=rules.gas_limit).contains(&gas_limit)
+            && (!rules.is_london || max_fee >= basefee)
+            && tip_limit.is_none_or(|tip| tip <= max_fee);
+        if !is_allowed {
+            return None;
+        }
+        let value = tx.value();
+        let price = match tip_limit {
+            Some(tip) if rules.is_london => max_fee.min(basefee.checked_add(tip)?),
+            _ => max_fee,
+        };
+        let tip = if rules.is_london { price.saturating_sub(basefee) } else { price };
+        Some(Self {
+            gas_limit,
+            nonce: tx.nonce(),
+            required: U256::from(max_fee.checked_mul(u128::from(gas_limit))?).checked_add(value)?,
+            charge: price.checked_mul(u128::from(TRANSFER_GAS))?,
+            value,
+            tip: tip * u128::from(TRANSFER_GAS),
+        })
+    }
+}
+
 /// Executes and commits the transfer, all but the fee. `None` leaves everything as it was: the EVM must decide.
 pub(crate) fn transfer(
     tx: &Transaction,
@@ -88,25 +133,7 @@ pub(crate) fn transfer(
     index: u32,
 ) -> Option<Settled> {
     let NativeTransfer { sender, recipient } = accounts;
-    let gas_limit = tx.gas_limit();
-    let max_fee = tx.max_fee_per_gas();
-    let tip_limit = tx.max_priority_fee_per_gas();
-    let basefee = u128::from(rules.basefee);
-    let is_allowed = (rules.is_london || tx.is_legacy())
-        && tx.chain_id().is_none_or(|id| id == rules.chain_id)
-        && (TRANSFER_GAS..=rules.gas_limit).contains(&gas_limit)
-        && (!rules.is_london || max_fee >= basefee)
-        && tip_limit.is_none_or(|tip| tip <= max_fee);
-    if !is_allowed {
-        return None;
-    }
-    let value = tx.value();
-    let required = U256::from(max_fee.checked_mul(u128::from(gas_limit))?).checked_add(value)?;
-    let price = match tip_limit {
-        Some(tip) if rules.is_london => max_fee.min(basefee.checked_add(tip)?),
-        _ => max_fee,
-    };
-    let charge = U256::from(price.checked_mul(u128::from(TRANSFER_GAS))?);
+    let Envelope { nonce, required, charge, value, tip, .. } = Envelope::of(tx, rules)?;
     let recipient_state = recipient.committed().state;
     let recipient_is_plain = recipient_state
         .is_none_or(|state| state.code_hash == KECCAK_EMPTY && state.balance.checked_add(value).is_some());
@@ -118,22 +145,20 @@ pub(crate) fn transfer(
     let (sender_before, sender_after) = {
         let mut committed = sender.committed();
         let before = committed.state?;
-        let is_valid = before.nonce == tx.nonce()
+        let is_valid = before.nonce == nonce
             && before.nonce != u64::MAX
             && before.balance >= required
             && before.code_hash == KECCAK_EMPTY;
         if !is_valid {
             return None;
         }
-        let after = AccountState { balance: before.balance - charge - value, nonce: before.nonce + 1, ..before };
+        let after = AccountState { balance: before.balance - U256::from(charge) - value, nonce: before.nonce + 1, ..before };
         committed.state = Some(after);
         sender.publish(&mut committed);
         (before, after)
     };
     let (recipient_before, recipient_after) = add_balance(&recipient, value, index, rules.spec);
-    let tip = if rules.is_london { price.saturating_sub(basefee) } else { price };
-    // The charge fitted into 128 bits, and the tip is no more.
-    let fee = U256::from(tip * u128::from(TRANSFER_GAS));
+    let fee = U256::from(tip);
     Some(Settled { accounts, sender_before, sender_after, recipient_before, recipient_after, fee })
 }
 

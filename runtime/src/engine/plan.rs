@@ -10,6 +10,7 @@ use super::{
     native::{self, NativeTransfer},
     queue::ReadyQueue,
     slots::{Class, Until},
+    transfer_run,
 };
 use crate::{
     predict::{
@@ -47,6 +48,10 @@ pub(crate) struct PlanSummary {
 #[derive(Default)]
 pub(crate) struct Planner {
     pub(crate) next: usize,
+    /// Where planning began.
+    start: usize,
+    /// Where planning ends: after the last transaction, or before a long run of plain transfers.
+    pub(crate) end: usize,
     pub(crate) summary: PlanSummary,
     recorded: usize,
     hasher: KeyHasher,
@@ -70,7 +75,7 @@ enum Field {
 
 impl Planner {
     /// A planner that shares its hashes with the workers.
-    pub(crate) fn new(hashes: Arc<SharedHashes>) -> Self {
+    pub(crate) fn new(hashes: Option<Arc<SharedHashes>>) -> Self {
         Self { keccak: KeccakCache::sharing(hashes), ..Self::default() }
     }
 
@@ -79,9 +84,19 @@ impl Planner {
         self.keccak.clear();
     }
 
+    /// Goes on at `next`, to the end of the block.
+    pub(crate) fn begin(&mut self, next: usize, end: usize) {
+        (self.start, self.next, self.end) = (next, next, end);
+    }
+
+    /// Whether there is nothing left to plan.
+    pub(crate) const fn is_done(&self) -> bool {
+        self.next == self.end
+    }
+
     /// Forgets the block and keeps the memory.
     pub(crate) fn clear(&mut self) {
-        self.next = 0;
+        self.begin(0, 0);
         self.summary = PlanSummary::default();
         self.recorded = 0;
         self.writers.clear();
@@ -97,13 +112,18 @@ impl Planner {
         queue: &ReadyQueue,
     ) {
         let first = self.next;
+        // At the start there was no run, or one that ended at a transaction which only looks like a transfer.
+        if block.takes_runs && first > self.start && transfer_run::starts_at(block, first) {
+            self.end = first;
+            return;
+        }
         let all_ordered = config.mode != Mode::Forced && (config.threads == 1 || hold_back);
         self.edges.clear();
         self.planned.clear();
         let mut unknown = 0;
         let unknown_per_batch =
             if config.learning == Learning::WithinBlocks { config.unknown_per_batch } else { usize::MAX };
-        while self.next < block.slots.len() && self.planned.len() < config.batch && unknown < unknown_per_batch {
+        while self.next < self.end && self.planned.len() < config.batch && unknown < unknown_per_batch {
             let position = self.next as u32;
             // What cannot be read now may never be needed: the transaction's own turn will tell.
             let planned = self.plan_one(block, predictor, config, position, all_ordered);
@@ -135,6 +155,7 @@ impl Planner {
     ) -> Result<(Class, u64, bool), SnapshotError> {
         let tx = &block.block.transactions()[position as usize];
         let sender = block.block.senders()[position as usize];
+        block.slots[position as usize].reset();
         if let Some(recipient) = native::recipient_of(tx, &block.precompiles) {
             let recipient = block.state.account(block.snapshot, recipient)?;
             if recipient.base.is_none_or(|base| base.code_hash == KECCAK_EMPTY) {
@@ -164,7 +185,7 @@ impl Planner {
         }
         let view = ParentState { snapshot: block.snapshot, state: block.state };
         let mut prediction = std::mem::take(&mut self.prediction);
-        if config.threads >= config.predict_from_threads || config.mode == Mode::Forced || block.timeline.is_some() {
+        if config.predicts() || block.timeline.is_some() {
             predictor.predict(&shape, &view, &mut self.keccak, &mut prediction);
         } else {
             prediction.clear();

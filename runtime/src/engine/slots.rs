@@ -53,19 +53,19 @@ pub(crate) struct TransactionSlot {
 }
 
 impl TransactionSlot {
-    /// Makes the slot ready for another block, and keeps the memory.
-    pub(crate) fn reset(&mut self) {
-        *self.class.get_mut() = Class::Unplanned as u8;
-        *self.ran.get_mut() = false;
-        *self.recorded.get_mut() = false;
-        *self.waiting.get_mut() = 1;
-        *self.priority.get_mut() = 0;
-        let links = self.links.get_mut();
+    /// Makes the slot ready for another transaction, and keeps the memory. Only the planner calls it, before anybody looks at the slot.
+    pub(crate) fn reset(&self) {
+        self.class.store(Class::Unplanned as u8, Ordering::Relaxed);
+        self.ran.store(false, Ordering::Relaxed);
+        self.recorded.store(false, Ordering::Relaxed);
+        self.waiting.store(1, Ordering::Relaxed);
+        self.priority.store(0, Ordering::Relaxed);
+        let mut links = self.links.lock();
         (links.executed, links.committed) = (false, false);
         links.on_executed.clear();
         links.on_committed.clear();
-        *self.native.get_mut() = None;
-        self.record.get_mut().clear();
+        *self.native.lock() = None;
+        self.record.lock().clear();
     }
 
     pub(crate) fn class(&self) -> Class {

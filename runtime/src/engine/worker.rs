@@ -31,6 +31,8 @@ pub(crate) struct Shared<'b> {
     pub(crate) planner: Mutex<Planner>,
     pub(crate) ledger: Mutex<Ledger>,
     all_planned: AtomicBool,
+    /// Position of the first transaction that these workers leave alone.
+    end: AtomicUsize,
     /// Transactions planned so far, and the first one that nobody has read ahead for.
     planned: AtomicUsize,
     read_ahead: AtomicUsize,
@@ -47,7 +49,7 @@ impl<'b> Shared<'b> {
         planner: Planner,
         check: Option<ListCheck>,
     ) -> Self {
-        let transactions = block.slots.len();
+        let transactions = block.len();
         Self {
             block,
             config,
@@ -56,6 +58,7 @@ impl<'b> Shared<'b> {
             planner: Mutex::new(planner),
             ledger: Mutex::new(Ledger::new(transactions, check)),
             all_planned: AtomicBool::new(false),
+            end: AtomicUsize::new(transactions),
             planned: AtomicUsize::new(0),
             read_ahead: AtomicUsize::new(0),
             validated: AtomicU32::new(0),
@@ -68,12 +71,48 @@ impl<'b> Shared<'b> {
         (self.block.slots, self.block.timeline, self.ledger.into_inner(), self.planner.into_inner())
     }
 
+    /// Makes everything ready for workers that go on where the commit stands.
+    pub(crate) fn begin(&mut self) {
+        let (next, total) = (self.ledger.get_mut().next, self.block.len());
+        self.block.slots.resize_with(total.max(self.block.slots.len()), TransactionSlot::default);
+        self.queue = ReadyQueue::default();
+        self.planner.get_mut().begin(next, total);
+        *self.all_planned.get_mut() = false;
+        *self.end.get_mut() = total;
+        *self.planned.get_mut() = next;
+        *self.read_ahead.get_mut() = next;
+    }
+
     /// Plans the first batch. False when one thread can do the rest alone as fast: waking others takes longer than a few transfers.
     pub(crate) fn plan_first(&self) -> bool {
         let mut planner = self.planner.lock();
-        planner.plan_batch(&self.block, &self.predictor.lock(), self.config, false, &self.queue);
-        self.planned.store(planner.next, Ordering::Release);
-        planner.next < self.block.slots.len() || self.queue.len() > 1
+        self.plan_batch(&mut planner, false);
+        !planner.is_done() || self.queue.len() > 1
+    }
+
+    fn plan_batch(&self, planner: &mut Planner, hold_back: bool) {
+        {
+            let mut predictor = self.predictor.lock();
+            if self.config.learning == Learning::WithinBlocks {
+                self.block.lessons.learn(&mut predictor);
+            }
+            planner.plan_batch(&self.block, &predictor, self.config, hold_back, &self.queue);
+        }
+        self.end.store(planner.end, Ordering::Relaxed);
+        self.planned.store(planner.next, Ordering::SeqCst);
+        if planner.is_done() {
+            self.all_planned.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether the workers' part of the block ends at `position`.
+    fn ends_at(&self, position: usize) -> bool {
+        position == self.end.load(Ordering::Relaxed)
+    }
+
+    /// Whether the ordered commit can take the transaction at `position` now, provided all before it are committed.
+    fn is_ready_for_commit(&self, position: usize) -> bool {
+        position < self.planned.load(Ordering::SeqCst) && self.block.slots[position].is_ready_for_commit()
     }
 
     fn holds_back(&self) -> bool {
@@ -165,23 +204,10 @@ impl<'b> Worker<'b> {
             return false;
         }
         let Some(mut planner) = self.shared.planner.try_lock() else { return false };
-        let block = &self.shared.block;
-        if planner.next == block.slots.len() {
-            self.shared.all_planned.store(true, Ordering::Release);
+        if planner.is_done() {
             return false;
         }
-        let hold_back = self.shared.holds_back();
-        {
-            let mut predictor = self.shared.predictor.lock();
-            if self.shared.config.learning == Learning::WithinBlocks {
-                block.lessons.learn(&mut predictor);
-            }
-            planner.plan_batch(block, &predictor, self.shared.config, hold_back, &self.shared.queue);
-        }
-        self.shared.planned.store(planner.next, Ordering::Release);
-        if planner.next == block.slots.len() {
-            self.shared.all_planned.store(true, Ordering::Release);
-        }
+        self.shared.plan_batch(&mut planner, self.shared.holds_back());
         true
     }
 
@@ -262,15 +288,14 @@ impl<'b> Worker<'b> {
     /// Commits as far as possible, if nobody else does.
     fn commit(&mut self) {
         let shared = self.shared;
-        let slots = &shared.block.slots;
         loop {
             // What this thread has finished must be visible to the ledger's holder before the attempt: see the end of the loop.
             fence(Ordering::SeqCst);
             let Some(mut ledger) = shared.ledger.try_lock() else { return };
-            let mut over = ledger.next == slots.len() || ledger.stop.is_some();
-            while !over && slots[ledger.next].is_ready_for_commit() {
+            let mut over = shared.ends_at(ledger.next) || ledger.stop.is_some();
+            while !over && shared.is_ready_for_commit(ledger.next) {
                 let position = ledger.next;
-                over = !ledger.commit_next(&shared.block, &mut self.evm) || ledger.next == slots.len();
+                over = !ledger.commit_next(&shared.block, &mut self.evm) || shared.ends_at(ledger.next);
                 let counters = ledger.counters;
                 shared.validated.store(counters.ahead + counters.retried + counters.abandoned, Ordering::Relaxed);
                 shared.wrong.store(counters.retried + counters.abandoned, Ordering::Relaxed);
@@ -279,7 +304,7 @@ impl<'b> Worker<'b> {
                 }
             }
             if over {
-                ledger.pay_pending_fees(&shared.block, slots.len() as u32);
+                ledger.pay_pending_fees(&shared.block);
             }
             let next = ledger.next;
             drop(ledger);
@@ -289,7 +314,7 @@ impl<'b> Worker<'b> {
             }
             // Whoever finished the next transaction while the ledger was held failed to take it: look once more.
             fence(Ordering::SeqCst);
-            if !slots[next].is_ready_for_commit() {
+            if !shared.is_ready_for_commit(next) && !shared.ends_at(next) {
                 return;
             }
         }

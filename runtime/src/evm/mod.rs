@@ -26,7 +26,7 @@ use handler::LeanHandler;
 use revm::{
     Context,
     context::{BlockEnv, CfgEnv, Evm, LocalContext, TxEnv},
-    context_interface::result::ExecutionResult,
+    context_interface::{FrameStack, result::ExecutionResult},
     handler::{EthFrame, Handler, instructions::EthInstructions},
     interpreter::interpreter::EthInterpreter,
 };
@@ -44,8 +44,8 @@ pub(crate) struct WorkerMemory {
 }
 
 impl WorkerMemory {
-    /// Memory of a worker that shares its hashes with others.
-    pub(crate) fn new(hashes: Arc<SharedHashes>) -> Self {
+    /// Memory of a worker that shares its hashes with others, if `hashes` are given.
+    pub(crate) fn new(hashes: Option<Arc<SharedHashes>>) -> Self {
         Self { view: LocalView::default(), keccak: KeccakCache::sharing(hashes) }
     }
 }
@@ -69,7 +69,14 @@ pub(crate) fn lean_evm<'b>(
         local: LocalContext::default(),
         error: Ok(()),
     };
-    Evm::new(context, instructions::instructions(spec), precompiles)
+    Evm {
+        ctx: context,
+        inspector: (),
+        instruction: instructions::instructions(spec),
+        precompiles,
+        // Grows with the depth of calls. Making eight interpreters beforehand, as `Evm::new` does, costs more than a small block.
+        frame_stack: FrameStack::new(),
+    }
 }
 
 /// Runs one transaction. What it accessed is in the journal's view afterwards; nothing is committed.

@@ -2,60 +2,47 @@
 //!
 //! Read [`KeccakCache::get_or_hash`] first: it is what the EVM's `KECCAK256` opcode and the symbolic evaluation of
 //! predicted slots share, so that a slot hash computed for the prediction is not computed again by the execution.
-//! The reverse direction ([`KeccakCache::preimage_of`], [`KeccakCache::preimage_near`]) tells how an observed slot
-//! number came about.
 //!
 //! There are three tables, all of fixed size and allocated once: 64-byte inputs (mapping slots), 32-byte inputs (dynamic
 //! arrays) and other inputs of up to 128 bytes (`CREATE2` addresses, packed keys). Every entry always holds a true pair of
-//! input and hash, so no entry needs a mark that it is in use. A collision only replaces an entry, hence inputs
-//! chosen by an attacker can cost time (one hash each, as without the cache) but never give a wrong answer.
+//! input and hash; its generation tells whether it may still be used, so that forgetting everything touches no entry. A collision
+//! only replaces an entry, hence inputs chosen by an attacker can cost time (one hash each, as without the cache) but never give a
+//! wrong answer.
 
 use super::shared_hashes::SharedHashes;
-use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_primitives::{B256, keccak256};
 use std::sync::Arc;
 
 /// Longest input that is cached, in bytes.
 pub const MAX_CACHED_INPUT: usize = 128;
 
-/// Largest distance between a hash and a slot number for which [`KeccakCache::preimage_near`] sees a relation.
-const MAX_OFFSET: u64 = 1 << 32;
-
 /// Bits of the index into the table of 64-byte inputs unless told otherwise: 2,048 entries, 200 kB.
 const DEFAULT_BITS: u32 = 11;
 
+/// An input of `N` bytes or, in the table of other inputs, of `length` bytes.
 #[derive(Clone, Copy)]
 #[repr(C)]
-struct MappingEntry {
-    input: [u8; 64],
+struct Entry<const N: usize> {
+    input: [u8; N],
     hash: B256,
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct WordEntry {
-    input: [u8; 32],
-    hash: B256,
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct LongEntry {
-    input: [u8; MAX_CACHED_INPUT],
-    hash: B256,
+    generation: u32,
     length: u32,
+}
+
+impl<const N: usize> Entry<N> {
+    /// Generation zero is none: the entry is not in use.
+    fn table(size: usize) -> Box<[Self]> {
+        vec![Self { input: [0; N], hash: B256::ZERO, generation: 0, length: 0 }; size].into_boxed_slice()
+    }
 }
 
 /// The hash of 32, 64 or up to 128 bytes, remembered; see the module documentation.
 #[derive(Clone)]
 pub struct KeccakCache {
-    mappings: Box<[MappingEntry]>,
-    words: Box<[WordEntry]>,
-    long: Box<[LongEntry]>,
-    /// Indices into `mappings` by the leading bits of the hash: they survive the addition of a small offset.
-    mapping_by_hash: Box<[u32]>,
-    word_by_hash: Box<[u32]>,
-    /// Indices into `long` by the trailing bits of the hash, which an address made from the hash keeps.
-    long_by_hash: Box<[u32]>,
+    mappings: Box<[Entry<64>]>,
+    words: Box<[Entry<32>]>,
+    long: Box<[Entry<MAX_CACHED_INPUT>]>,
+    generation: u32,
     /// Where a 64-byte input that is not here may have been hashed already.
     shared: Option<Arc<SharedHashes>>,
     hits: u64,
@@ -83,34 +70,34 @@ impl KeccakCache {
     /// A cache of `2^bits` 64-byte inputs (100 bytes each); the other tables are smaller by a fixed factor.
     /// `bits` is clamped to 4–24.
     pub fn with_bits(bits: u32) -> Self {
-        let bits = bits.clamp(4, 24);
-        let size = 1usize << bits;
+        let size = 1usize << bits.clamp(4, 24);
         let small = (size / 8).max(16);
         Self {
-            mappings: vec![MappingEntry { input: [0; 64], hash: keccak256([0; 64]) }; size].into_boxed_slice(),
-            words: vec![WordEntry { input: [0; 32], hash: keccak256([0; 32]) }; small].into_boxed_slice(),
-            long: vec![LongEntry { input: [0; MAX_CACHED_INPUT], hash: keccak256([]), length: 0 }; small]
-                .into_boxed_slice(),
-            mapping_by_hash: vec![0; size * 2].into_boxed_slice(),
-            word_by_hash: vec![0; small * 2].into_boxed_slice(),
-            long_by_hash: vec![0; small * 2].into_boxed_slice(),
+            mappings: Entry::table(size),
+            words: Entry::table(small),
+            long: Entry::table(small),
+            generation: 1,
             shared: None,
             hits: 0,
             misses: 0,
         }
     }
 
-    /// A cache of the usual size that looks up its misses in `shared`.
-    pub(crate) fn sharing(shared: Arc<SharedHashes>) -> Self {
-        Self { shared: Some(shared), ..Self::default() }
+    /// A cache of the usual size that looks up its misses in `shared`, if there is one.
+    pub(crate) fn sharing(shared: Option<Arc<SharedHashes>>) -> Self {
+        Self { shared, ..Self::default() }
     }
 
     /// Forgets everything and keeps the memory; what is shared stays.
     pub(crate) fn clear(&mut self) {
-        self.mappings.fill(MappingEntry { input: [0; 64], hash: keccak256([0; 64]) });
-        self.words.fill(WordEntry { input: [0; 32], hash: keccak256([0; 32]) });
-        self.long.fill(LongEntry { input: [0; MAX_CACHED_INPUT], hash: keccak256([]), length: 0 });
         (self.hits, self.misses) = (0, 0);
+        self.generation = self.generation.wrapping_add(1);
+        if self.generation == 0 {
+            self.mappings.iter_mut().for_each(|entry| entry.generation = 0);
+            self.words.iter_mut().for_each(|entry| entry.generation = 0);
+            self.long.iter_mut().for_each(|entry| entry.generation = 0);
+            self.generation = 1;
+        }
     }
 
     /// Keccak-256 of 64 bytes.
@@ -119,7 +106,7 @@ impl KeccakCache {
         let mixed = mix(input);
         let index = mixed as usize & (self.mappings.len() - 1);
         let entry = &mut self.mappings[index];
-        if entry.input == *input {
+        if entry.generation == self.generation && entry.input == *input {
             self.hits += 1;
             return entry.hash;
         }
@@ -128,9 +115,7 @@ impl KeccakCache {
             Some(shared) => shared.get_or_hash(input, mixed),
             None => keccak256(input),
         };
-        *entry = MappingEntry { input: *input, hash };
-        let reverse = leading(&hash) & (self.mapping_by_hash.len() - 1);
-        self.mapping_by_hash[reverse] = index as u32;
+        *entry = Entry { input: *input, hash, generation: self.generation, length: 64 };
         hash
     }
 
@@ -139,15 +124,13 @@ impl KeccakCache {
     pub fn get_or_hash_word(&mut self, input: &[u8; 32]) -> B256 {
         let index = mix(input) as usize & (self.words.len() - 1);
         let entry = &mut self.words[index];
-        if entry.input == *input {
+        if entry.generation == self.generation && entry.input == *input {
             self.hits += 1;
             return entry.hash;
         }
         self.misses += 1;
         let hash = keccak256(input);
-        *entry = WordEntry { input: *input, hash };
-        let reverse = leading(&hash) & (self.word_by_hash.len() - 1);
-        self.word_by_hash[reverse] = index as u32;
+        *entry = Entry { input: *input, hash, generation: self.generation, length: 32 };
         hash
     }
 
@@ -169,72 +152,23 @@ impl KeccakCache {
     fn hash_long(&mut self, input: &[u8]) -> B256 {
         let index = mix(input) as usize & (self.long.len() - 1);
         let entry = &mut self.long[index];
-        if entry.length as usize == input.len() && entry.input[..input.len()] == *input {
+        let is_known = entry.generation == self.generation && entry.length as usize == input.len();
+        if is_known && entry.input[..input.len()] == *input {
             self.hits += 1;
             return entry.hash;
         }
         self.misses += 1;
         entry.input[..input.len()].copy_from_slice(input);
         entry.length = input.len() as u32;
+        entry.generation = self.generation;
         entry.hash = keccak256(input);
-        let hash = entry.hash;
-        let reverse = trailing(&hash.0) & (self.long_by_hash.len() - 1);
-        self.long_by_hash[reverse] = index as u32;
-        hash
-    }
-
-    /// The 64 bytes with this hash, if they are still in the cache.
-    #[inline]
-    pub fn preimage_of(&self, hash: &B256) -> Option<&[u8; 64]> {
-        let index = self.mapping_by_hash[leading(hash) & (self.mapping_by_hash.len() - 1)];
-        let entry = &self.mappings[index as usize];
-        (entry.hash == *hash).then_some(&entry.input)
-    }
-
-    /// How a slot number came about: the cached input of 32 or 64 bytes whose hash is at or just below `slot`, and the
-    /// distance (an array index, a field of a structure).
-    pub fn preimage_near(&self, slot: U256) -> Option<(&[u8], u64)> {
-        let word = B256::from(slot);
-        let mapping = &self.mappings[self.mapping_by_hash[leading(&word) & (self.mapping_by_hash.len() - 1)] as usize];
-        if let Some(offset) = small_difference(slot, mapping.hash) {
-            return Some((&mapping.input, offset));
-        }
-        let array = &self.words[self.word_by_hash[leading(&word) & (self.word_by_hash.len() - 1)] as usize];
-        small_difference(slot, array.hash).map(|offset| (array.input.as_slice(), offset))
-    }
-
-    /// The cached input (of neither 32 nor 64 bytes) whose hash ends in this address, as `CREATE2` makes addresses.
-    pub fn preimage_of_address(&self, address: &Address) -> Option<&[u8]> {
-        let index = self.long_by_hash[trailing(&address.0.0) & (self.long_by_hash.len() - 1)];
-        let entry = &self.long[index as usize];
-        (entry.hash[12..] == address[..]).then(|| &entry.input[..entry.length as usize])
-    }
-
-    /// The cached input of neither 32 nor 64 bytes with exactly this hash.
-    pub fn long_preimage_of(&self, hash: &B256) -> Option<&[u8]> {
-        let index = self.long_by_hash[trailing(&hash.0) & (self.long_by_hash.len() - 1)];
-        let entry = &self.long[index as usize];
-        (entry.hash == *hash).then(|| &entry.input[..entry.length as usize])
+        entry.hash
     }
 
     /// Look-ups answered from the cache, and those that had to hash, since it was made.
     pub const fn hits_and_misses(&self) -> (u64, u64) {
         (self.hits, self.misses)
     }
-}
-
-/// `slot - hash` when it is small and not negative.
-pub(super) fn small_difference(slot: U256, hash: B256) -> Option<u64> {
-    let difference = slot.wrapping_sub(U256::from_be_bytes(hash.0));
-    (difference < U256::from(MAX_OFFSET)).then(|| difference.to::<u64>())
-}
-
-fn leading(hash: &B256) -> usize {
-    u64::from_be_bytes([hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]]) as usize
-}
-
-fn trailing(bytes: &[u8]) -> usize {
-    bytes.iter().rev().take(8).fold(0, |index, byte| index << 8 | *byte as usize)
 }
 
 /// Folds the input into an index: a few multiplications, enough to spread real inputs over the table.
@@ -291,32 +225,23 @@ mod tests {
             }
         }
         assert_eq!(cache.hash(&[]), keccak256([]));
+        assert_eq!(cache.hash(&[0; 64]), keccak256([0; 64]));
     }
 
     #[test]
-    fn a_second_look_up_hits_and_finds_the_way_back() {
+    fn a_second_look_up_hits_until_everything_is_forgotten() {
         let mut cache = KeccakCache::default();
-        let input = mapping(77, 3);
-        let hash = cache.get_or_hash(&input);
-        assert_eq!(cache.get_or_hash(&input), hash);
-        assert_eq!(cache.hits_and_misses(), (1, 1));
-        assert_eq!(cache.preimage_of(&hash), Some(&input));
-        assert_eq!(cache.preimage_of(&keccak256([1])), None);
-        let slot = U256::from_be_bytes(hash.0);
-        assert_eq!(cache.preimage_near(slot + U256::from(5)), Some((input.as_slice(), 5)));
-        assert_eq!(cache.preimage_near(slot - U256::from(1)), None);
-    }
-
-    #[test]
-    fn arrays_and_created_addresses_find_their_inputs() {
-        let mut cache = KeccakCache::default();
-        let array = U256::from(9).to_be_bytes::<32>();
-        let base = U256::from_be_bytes(cache.hash(&array).0);
-        assert_eq!(cache.preimage_near(base + U256::from(100_000)), Some((array.as_slice(), 100_000)));
-        let create2 = [0xff; 85];
-        let hash = cache.hash(&create2);
-        assert_eq!(cache.preimage_of_address(&Address::from_word(hash)), Some(create2.as_slice()));
-        assert_eq!(cache.long_preimage_of(&hash), Some(create2.as_slice()));
-        assert_eq!(cache.preimage_of_address(&Address::repeat_byte(3)), None);
+        let inputs = [&mapping(77, 3)[..], &[5; 32], &[6; 85]];
+        for expected in [(0, 3), (3, 3)] {
+            inputs.iter().for_each(|input| assert_eq!(cache.hash(input), keccak256(input)));
+            assert_eq!(cache.hits_and_misses(), expected);
+        }
+        for generation in [1, u32::MAX] {
+            cache.generation = generation;
+            inputs.iter().for_each(|input| assert_eq!(cache.hash(input), keccak256(input)));
+            cache.clear();
+            inputs.iter().for_each(|input| assert_eq!(cache.hash(input), keccak256(input)));
+            assert_eq!(cache.hits_and_misses(), (0, 3), "after generation {generation}");
+        }
     }
 }

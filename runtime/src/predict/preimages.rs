@@ -1,10 +1,13 @@
 //! Which hashes a transaction computed: the way back from a slot number to its mapping and key.
 
-use super::keccak_cache::{KeccakCache, MAX_CACHED_INPUT, small_difference};
+use super::keccak_cache::MAX_CACHED_INPUT;
 use alloy_primitives::{Address, B256, U256};
 
 /// Hashes per transaction that are kept.
 const MAX_HASHES: usize = 4096;
+
+/// Largest distance between a hash and a slot number that counts as a relation (an array index, a field of a structure).
+const MAX_OFFSET: u64 = 1 << 32;
 
 /// Where learning finds the inputs of hashes.
 pub trait Preimages {
@@ -16,21 +19,7 @@ pub trait Preimages {
     fn address(&self, address: &Address) -> Option<&[u8]>;
 }
 
-impl Preimages for KeccakCache {
-    fn near(&self, slot: U256) -> Option<(&[u8], u64)> {
-        self.preimage_near(slot)
-    }
-
-    fn long(&self, hash: &B256) -> Option<&[u8]> {
-        self.long_preimage_of(hash)
-    }
-
-    fn address(&self, address: &Address) -> Option<&[u8]> {
-        self.preimage_of_address(address)
-    }
-}
-
-/// The hashes of one transaction, complete and independent of any worker's [`KeccakCache`]; reused.
+/// The hashes of one transaction, complete and independent of any worker's cache; reused.
 #[derive(Clone, Debug, Default)]
 pub struct KeccakPreimages {
     entries: Vec<(B256, u32, u32)>,
@@ -79,4 +68,10 @@ impl Preimages for KeccakPreimages {
     fn address(&self, address: &Address) -> Option<&[u8]> {
         self.find(|seen, length| length != 32 && length != 64 && seen[12..] == address[..])
     }
+}
+
+/// `slot - hash` when it is small and not negative.
+fn small_difference(slot: U256, hash: B256) -> Option<u64> {
+    let difference = slot.wrapping_sub(U256::from_be_bytes(hash.0));
+    (difference < U256::from(MAX_OFFSET)).then(|| difference.to::<u64>())
 }

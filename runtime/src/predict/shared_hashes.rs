@@ -6,6 +6,7 @@
 
 use alloy_primitives::{B256, keccak256};
 use parking_lot::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const ENTRIES: usize = 4096;
 
@@ -13,18 +14,22 @@ const ENTRIES: usize = 4096;
 struct Pair {
     input: [u8; 64],
     hash: B256,
+    /// Zero: not in use.
+    generation: u32,
 }
 
 /// A direct-mapped table of inputs and hashes.
 #[derive(Debug)]
 pub(crate) struct SharedHashes {
     entries: Box<[Mutex<Pair>]>,
+    /// Entries of other generations are forgotten.
+    generation: AtomicU32,
 }
 
 impl Default for SharedHashes {
     fn default() -> Self {
-        let empty = Pair { input: [0; 64], hash: keccak256([0; 64]) };
-        Self { entries: (0..ENTRIES).map(|_| Mutex::new(empty)).collect() }
+        let unused = Pair { input: [0; 64], hash: B256::ZERO, generation: 0 };
+        Self { entries: (0..ENTRIES).map(|_| Mutex::new(unused)).collect(), generation: AtomicU32::new(1) }
     }
 }
 
@@ -32,23 +37,25 @@ impl SharedHashes {
     /// Keccak-256 of `input`; `mixed` is any number derived from it.
     pub(super) fn get_or_hash(&self, input: &[u8; 64], mixed: u64) -> B256 {
         let entry = &self.entries[(mixed >> 20) as usize % ENTRIES];
+        let generation = self.generation.load(Ordering::Relaxed);
         if let Some(pair) = entry.try_lock()
+            && pair.generation == generation
             && pair.input == *input
         {
             return pair.hash;
         }
         let hash = keccak256(input);
         if let Some(mut pair) = entry.try_lock() {
-            *pair = Pair { input: *input, hash };
+            *pair = Pair { input: *input, hash, generation };
         }
         hash
     }
 
-    /// Forgets everything.
+    /// Forgets everything, between blocks.
     pub(crate) fn clear(&self) {
-        let empty = Pair { input: [0; 64], hash: keccak256([0; 64]) };
-        for entry in &self.entries {
-            *entry.lock() = empty;
+        if self.generation.fetch_add(1, Ordering::Relaxed) == u32::MAX {
+            self.entries.iter().for_each(|entry| entry.lock().generation = 0);
+            self.generation.store(1, Ordering::Relaxed);
         }
     }
 }

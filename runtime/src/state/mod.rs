@@ -14,7 +14,7 @@ mod table;
 
 pub(crate) use account::{AccountEntry, AccountRef, SeededAccount};
 pub(crate) use hash::KeyHasher;
-pub(crate) use slot::SlotRef;
+pub(crate) use slot::{SlotEntry, SlotRef};
 pub use snapshot::SnapshotError;
 pub(crate) use snapshot::{Snapshot, SnapshotDatabase};
-pub(crate) use table::BlockState;
+pub(crate) use table::{BlockState, SHARDS};

@@ -16,11 +16,19 @@ use hashbrown::HashTable;
 use parking_lot::Mutex;
 use revm::{primitives::KECCAK_EMPTY, state::Bytecode};
 
-const SHARDS: usize = 32;
+/// Parts of the state that can be worked on side by side.
+pub(crate) const SHARDS: usize = 32;
 
 struct Shard<T> {
     index: HashTable<(u64, super::arena::EntryRef<T>)>,
     entries: Arena<T>,
+}
+
+impl<T> Shard<T> {
+    fn clear(&mut self) {
+        self.index.clear();
+        self.entries.clear();
+    }
 }
 
 impl<T> Default for Shard<T> {
@@ -112,11 +120,14 @@ impl BlockState {
         (accounts, slots)
     }
 
-    /// Calls `visit` for every account entry, shard by shard.
-    pub(crate) fn for_each_account(&self, mut visit: impl FnMut(&AccountEntry)) {
-        for shard in &self.accounts {
-            shard.lock().entries.iter().for_each(&mut visit);
-        }
+    /// Calls `visit` for every account entry of shard `shard`, which is below [`SHARDS`].
+    pub(crate) fn for_each_account(&self, shard: usize, visit: impl FnMut(&AccountEntry)) {
+        self.accounts[shard].lock().entries.iter().for_each(visit);
+    }
+
+    /// Calls `visit` for every slot entry of shard `shard`, which is below [`SHARDS`].
+    pub(crate) fn for_each_slot_in(&self, shard: usize, visit: impl FnMut(&SlotEntry)) {
+        self.slots[shard].lock().entries.iter().for_each(visit);
     }
 
     /// Calls `visit` for every slot entry, shard by shard.
@@ -126,17 +137,25 @@ impl BlockState {
         }
     }
 
+    /// All of it in parts that can be cleared side by side.
+    pub(crate) fn parts(&mut self) -> impl Iterator<Item = StatePart<'_>> + Send {
+        self.accounts
+            .iter_mut()
+            .zip(&mut self.slots)
+            .map(|(accounts, slots)| StatePart { accounts: accounts.get_mut(), slots: slots.get_mut() })
+    }
+}
+
+/// Some accounts and slots of a block's state.
+pub(crate) struct StatePart<'s> {
+    accounts: &'s mut Shard<AccountEntry>,
+    slots: &'s mut Shard<SlotEntry>,
+}
+
+impl StatePart<'_> {
     /// Forgets the block and keeps the memory. No pointer to an entry may be used afterwards.
-    pub(crate) fn clear(&mut self) {
-        for shard in &mut self.slots {
-            let shard = shard.get_mut();
-            shard.index.clear();
-            shard.entries.clear();
-        }
-        for shard in &mut self.accounts {
-            let shard = shard.get_mut();
-            shard.index.clear();
-            shard.entries.clear();
-        }
+    pub(crate) fn clear(self) {
+        self.slots.clear();
+        self.accounts.clear();
     }
 }

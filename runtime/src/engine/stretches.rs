@@ -1,0 +1,62 @@
+//! A block's transactions as stretches: long runs of plain transfers, which need no schedule, and what lies between, which the workers
+//! plan, run ahead and commit.
+
+use super::{
+    ledger::Stop,
+    transfer_run::{self, LEAST, NotPlain, RunMemory},
+    worker::{self, Shared},
+};
+use crate::evm::WorkerMemory;
+use rayon::ThreadPool;
+
+/// Executes and commits all transactions, or as far as the ledger's `stop`.
+pub(crate) fn execute(
+    shared: &mut Shared<'_>,
+    pool: Option<&ThreadPool>,
+    run_memory: &mut RunMemory,
+    worker_memories: &mut [Option<WorkerMemory>],
+) {
+    let total = shared.block.len();
+    loop {
+        let ledger = shared.ledger.get_mut();
+        if shared.block.takes_runs && transfer_run::starts_at(&shared.block, ledger.next) {
+            let (first, gas_used) = (ledger.next, ledger.gas_used);
+            match transfer_run::execute(&shared.block, first, gas_used, &mut ledger.receipts, run_memory, pool) {
+                Ok(done) => {
+                    ledger.add_run(&done);
+                    // Transfers to contracts look plain from outside. Where they are many, looking for runs is a waste.
+                    shared.block.takes_runs = done.transfers >= LEAST / 2;
+                }
+                Err(NotPlain) => {
+                    let reason = format!("a transfer after transaction {first} cannot be paid or has a wrong nonce");
+                    ledger.stop = Some(Stop::Doubt(reason));
+                }
+            }
+        }
+        if ledger.next == total || ledger.stop.is_some() {
+            ledger.pay_pending_fees(&shared.block);
+            return;
+        }
+        shared.begin();
+        run_workers(shared, pool, worker_memories);
+    }
+}
+
+/// Runs the workers, one of them on this thread.
+fn run_workers(shared: &Shared<'_>, pool: Option<&ThreadPool>, memories: &mut [Option<WorkerMemory>]) {
+    let Some((own, others)) = memories.split_first_mut() else { return };
+    match pool.filter(|_| shared.plan_first()) {
+        None => run_worker(shared, own, false),
+        Some(pool) => pool.in_place_scope(|scope| {
+            for memory in others.iter_mut().take(pool.current_num_threads()) {
+                scope.spawn(move |_| run_worker(shared, memory, true));
+            }
+            run_worker(shared, own, false);
+        }),
+    }
+}
+
+fn run_worker(shared: &Shared<'_>, memory: &mut Option<WorkerMemory>, is_helper: bool) {
+    let own = memory.take().unwrap_or_else(|| WorkerMemory::new(shared.block.hashes.clone()));
+    *memory = Some(worker::work(shared, own, is_helper));
+}

@@ -1,0 +1,253 @@
+//! Long runs of plain transfers, on all threads and account by account.
+//!
+//! A transfer takes from one account and gives to another. What it does to either depends only on what earlier transactions did to the same
+//! account, and no transfer looks at more than that. So a run is taken apart: first all threads look the accounts up and write down each
+//! transfer as a debit and a credit ([`Part`]), sorted by account; then each account's parts are applied in block order, many accounts at a time. Nothing
+//! is validated afterwards, because nothing was assumed.
+//!
+//! A run ends before the first transaction that is not plainly a transfer between accounts without code: [`gather`](Run::gather) finds that
+//! out before anything is changed. A nonce or balance that turns out wrong later means that the block is invalid, or nearly so, and
+//! the serial oracle decides.
+
+use super::{
+    block_context::BlockContext,
+    everybody::everybody,
+    native::{self, Envelope, TRANSFER_GAS},
+};
+use crate::{
+    AccountState, Receipt,
+    engine::apply::settle,
+    state::{AccountEntry, AccountRef},
+};
+use alloy_primitives::U256;
+use parking_lot::Mutex;
+use rayon::ThreadPool;
+use revm::primitives::{KECCAK_EMPTY, hardfork::SpecId};
+use std::{
+    mem::MaybeUninit,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+/// Transfers in a row that are worth being treated as a run.
+pub(crate) const LEAST: usize = 512;
+
+/// Transactions that a thread takes at a time.
+const CHUNK: usize = 128;
+
+/// One account's part in a transfer. Amounts are in wei; transfers of more than 2^128 wei are not taken apart.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Debit { account: AccountRef, position: u32, nonce: u64, required: u128, amount: u128, tip: u128 },
+    Credit { account: AccountRef, position: u32, amount: u128 },
+}
+
+/// Parts of the transactions of one chunk, by shard of their account.
+#[derive(Debug, Default)]
+struct Parts {
+    shards: Vec<Vec<Part>>,
+}
+
+/// Memory for runs, kept from block to block.
+#[derive(Debug, Default)]
+pub(crate) struct RunMemory {
+    parts: Vec<Parts>,
+}
+
+/// What a run left behind, apart from the accounts.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// Transfers done; may be none.
+    pub(crate) transfers: usize,
+    /// For the beneficiary (wei).
+    pub(crate) fees: U256,
+}
+
+/// A nonce or a balance was not what a transfer needs. State has been changed: only the oracle can go on.
+#[derive(Debug)]
+pub(crate) struct NotPlain;
+
+/// Whether a run seems to start at `first`, judged by the envelopes.
+pub(crate) fn starts_at(block: &BlockContext<'_>, first: usize) -> bool {
+    block.block.transactions().get(first..first + LEAST).is_some_and(|ahead| {
+        // The last one first: mostly it is not a transfer, and nothing else need be looked at.
+        ahead.iter().rev().all(|tx| native::recipient_of(tx, &block.precompiles).is_some())
+    })
+}
+
+struct Run<'a, 'b> {
+    block: &'a BlockContext<'b>,
+    first: usize,
+    /// Gas used in the block before the run.
+    gas_used: u64,
+    shards: usize,
+    /// Position of the first transaction that is not part of the run.
+    end: AtomicUsize,
+    next_chunk: AtomicUsize,
+}
+
+/// Executes the run that starts at `first`, and appends its receipts. All transactions before it must be committed.
+pub(crate) fn execute(
+    block: &BlockContext<'_>,
+    first: usize,
+    gas_used: u64,
+    receipts: &mut Vec<Receipt>,
+    memory: &mut RunMemory,
+    pool: Option<&ThreadPool>,
+) -> Result<Done, NotPlain> {
+    let total = block.block.transactions().len();
+    let threads = 1 + pool.map_or(0, ThreadPool::current_num_threads);
+    let run = Run {
+        block,
+        first,
+        gas_used,
+        shards: if threads == 1 { 1 } else { (4 * threads).next_power_of_two() },
+        end: AtomicUsize::new(total),
+        next_chunk: AtomicUsize::new(0),
+    };
+    let before = receipts.len();
+    assert!(receipts.capacity() - before >= total - first, "no room for the receipts of {total} transactions");
+    memory.parts.resize_with((total - first).div_ceil(CHUNK).max(memory.parts.len()), Parts::default);
+    let chunks: Vec<_> =
+        receipts.spare_capacity_mut().chunks_mut(CHUNK).zip(&mut memory.parts).map(Mutex::new).collect();
+    everybody(pool, || run.gather(&chunks));
+    drop(chunks);
+    let end = run.end.load(Ordering::Relaxed);
+    let transfers = end - first;
+    let chunks = &memory.parts[..transfers.div_ceil(CHUNK)];
+
+    let next_shard = AtomicUsize::new(0);
+    let is_wrong = AtomicBool::new(false);
+    let fees = Mutex::new(U256::ZERO);
+    everybody(pool, || {
+        loop {
+            let shard = next_shard.fetch_add(1, Ordering::Relaxed);
+            if shard >= run.shards || is_wrong.load(Ordering::Relaxed) {
+                return;
+            }
+            let parts = chunks.iter().flat_map(|chunk| &chunk.shards[shard]);
+            match apply_parts(parts, end, block.spec) {
+                Some(sum) => *fees.lock() += sum,
+                None => is_wrong.store(true, Ordering::Relaxed),
+            }
+        }
+    });
+    if is_wrong.into_inner() {
+        return Err(NotPlain);
+    }
+    // SAFETY: `gather` has written the receipt of every transaction before `end`: chunks are taken in order, and one is left early only
+    // after lowering `end` to the position that was reached.
+    unsafe { receipts.set_len(before + transfers) };
+    Ok(Done { transfers, fees: fees.into_inner() })
+}
+
+impl Run<'_, '_> {
+    /// Takes chunks apart until the run ends.
+    fn gather(&self, chunks: &[Mutex<(&mut [MaybeUninit<Receipt>], &mut Parts)>]) {
+        loop {
+            let number = self.next_chunk.fetch_add(1, Ordering::Relaxed);
+            let start = self.first + number * CHUNK;
+            if start >= self.end.load(Ordering::Relaxed) {
+                return;
+            }
+            let (receipts, parts) = &mut *chunks[number].lock();
+            parts.shards.resize_with(self.shards.max(parts.shards.len()), Vec::new);
+            parts.shards.iter_mut().for_each(Vec::clear);
+            let count = CHUNK.min(self.block.block.transactions().len() - start);
+            for (offset, receipt) in receipts[..count].iter_mut().enumerate() {
+                let position = start + offset;
+                match self.take_apart(position, parts) {
+                    Some(done) => {
+                        receipt.write(done);
+                    }
+                    None => {
+                        self.end.fetch_min(position, Ordering::Relaxed);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes the transfer down. `None` when the transaction is not plainly one.
+    fn take_apart(&self, position: usize, parts: &mut Parts) -> Option<Receipt> {
+        let block = self.block;
+        let tx = &block.block.transactions()[position];
+        let recipient = native::recipient_of(tx, &block.precompiles)?;
+        let Envelope { gas_limit, required, charge, value, tip, nonce } = Envelope::of(tx, &block.transfers)?;
+        let gas_used = self.gas_used + TRANSFER_GAS * (position - self.first) as u64;
+        if gas_limit > block.env.gas_limit.checked_sub(gas_used)? {
+            return None;
+        }
+        let sender = block.state.account(block.snapshot, block.block.senders()[position]).ok()?;
+        let recipient = block.state.account(block.snapshot, recipient).ok()?;
+        let sender_state = state_of(&sender)?;
+        let recipient_state = state_of(&recipient);
+        // The beneficiary may have to spend fees of this very run.
+        let is_plain = sender_state.code_hash == KECCAK_EMPTY
+            && !sender.is(block.beneficiary)
+            && recipient_state.is_none_or(|state| state.code_hash == KECCAK_EMPTY && !state.is_empty());
+        if !is_plain {
+            return None;
+        }
+        let amount = value.try_into().ok()?;
+        let debit = Part::Debit {
+            account: sender,
+            position: position as u32,
+            nonce,
+            required: required.try_into().ok()?,
+            amount: charge.checked_add(amount)?,
+            tip,
+        };
+        parts.shards[self.shard_of(sender)].push(debit);
+        let credit = Part::Credit { account: recipient, position: position as u32, amount };
+        parts.shards[self.shard_of(recipient)].push(credit);
+        Some(Receipt {
+            tx_type: tx.tx_type(),
+            success: true,
+            cumulative_gas_used: gas_used + TRANSFER_GAS,
+            logs: Vec::new(),
+        })
+    }
+
+    fn shard_of(&self, account: AccountRef) -> usize {
+        (account.number().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize & (self.shards - 1)
+    }
+}
+
+/// The committed state of an account.
+fn state_of(account: &AccountEntry) -> Option<AccountState> {
+    if account.version() == 0 { account.base } else { account.committed().state }
+}
+
+/// Applies the parts of one shard, up to position `end`. Returns the sum of the fees for the beneficiary (wei).
+fn apply_parts<'p>(parts: impl Iterator<Item = &'p Part>, end: usize, spec: SpecId) -> Option<U256> {
+    let mut fees = U256::ZERO;
+    for part in parts {
+        match *part {
+            Part::Debit { account, position, nonce, required, amount, tip } if (position as usize) < end => {
+                let mut committed = account.committed();
+                let state = committed.state.as_mut()?;
+                if state.nonce != nonce || nonce == u64::MAX || state.balance < U256::from(required) {
+                    return None;
+                }
+                state.balance -= U256::from(amount);
+                state.nonce = nonce + 1;
+                account.publish(&mut committed);
+                fees += U256::from(tip);
+            }
+            Part::Credit { account, position, amount } if (position as usize) < end => {
+                const NEW: AccountState = AccountState { balance: U256::ZERO, nonce: 0, code_hash: KECCAK_EMPTY };
+                let mut committed = account.committed();
+                let mut state = committed.state.unwrap_or(NEW);
+                state.balance = state.balance.checked_add(U256::from(amount))?;
+                let after = settle(state, spec);
+                if after != committed.state {
+                    committed.state = after;
+                    account.publish(&mut committed);
+                }
+            }
+            Part::Debit { .. } | Part::Credit { .. } => {}
+        }
+    }
+    Some(fees)
+}
