@@ -50,8 +50,7 @@ pub fn pre_execution<DB: Database + DatabaseCommit>(
     if !rules.is_cancun_active_at_timestamp(timestamp) && !rules.is_prague_active_at_timestamp(timestamp) {
         return Ok(());
     }
-    let result =
-        SystemCaller::new(rules).apply_pre_execution_changes(block.header(), &mut system_evm(&mut db, env));
+    let result = SystemCaller::new(rules).apply_pre_execution_changes(block.header(), &mut system_evm(&mut db, env));
     sort_failure(&mut db, result)
 }
 

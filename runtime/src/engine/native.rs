@@ -152,7 +152,8 @@ pub(crate) fn transfer(
         if !is_valid {
             return None;
         }
-        let after = AccountState { balance: before.balance - U256::from(charge) - value, nonce: before.nonce + 1, ..before };
+        let after =
+            AccountState { balance: before.balance - U256::from(charge) - value, nonce: before.nonce + 1, ..before };
         committed.state = Some(after);
         sender.publish(&mut committed);
         (before, after)

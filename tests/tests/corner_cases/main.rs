@@ -12,3 +12,4 @@ mod reads;
 mod stage;
 mod system;
 mod touching;
+mod transfer_runs;
