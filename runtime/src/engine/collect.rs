@@ -1,6 +1,10 @@
 //! Folding the block's state into its outcome: the merged state change, and the exact access list.
 
-use super::{everybody::everybody, record::TransactionRecord};
+use super::{
+    everybody::everybody,
+    parted_vec::{Part, filled},
+    record::TransactionRecord,
+};
 use crate::{
     AccountDiff, AccountState, SlotDiff, StateDiff,
     access_list::AccessListBuilder,
@@ -20,43 +24,44 @@ const SHARED_FROM: usize = 2_000;
 
 /// The merged change of everything committed.
 pub(crate) fn state_diff(state: &BlockState, pool: Option<&ThreadPool>) -> StateDiff {
-    let (accounts, slots) = state.len();
-    let pool = pool.filter(|_| accounts + slots >= SHARED_FROM);
-    let threads = 1 + pool.map_or(0, ThreadPool::current_num_threads);
+    let (account_counts, slot_counts) = state.counts();
+    let entries: usize = account_counts.iter().chain(&slot_counts).sum();
+    let pool = pool.filter(|_| entries >= SHARED_FROM);
+    let contracts = Mutex::new(Vec::new());
     let next = AtomicUsize::new(0);
-    let parts = Mutex::new(Vec::with_capacity(threads));
-    everybody(pool, || {
-        let mut diff = StateDiff::default();
-        // The first one has room for all, since the others are appended to it.
-        let is_first = next.load(Ordering::Relaxed) == 0;
-        let share = |entries: usize| if is_first { entries } else { entries / threads + entries / 16 };
-        diff.accounts.reserve(share(accounts));
-        diff.slots.reserve(share(slots));
-        loop {
-            let shard = next.fetch_add(1, Ordering::Relaxed);
-            if shard >= SHARDS {
-                break;
-            }
-            state.for_each_account(shard, |entry| add_account(&mut diff, entry));
-            state.for_each_slot_in(shard, |entry| add_slot(&mut diff, entry));
-        }
-        parts.lock().push(diff);
+    let mut slots = Vec::new();
+    let accounts = filled(&account_counts, |account_parts| {
+        slots = filled(&slot_counts, |slot_parts| {
+            everybody(pool, || {
+                loop {
+                    let shard = next.fetch_add(1, Ordering::Relaxed);
+                    if shard >= SHARDS {
+                        return;
+                    }
+                    let (mut accounts, mut slots) = (account_parts[shard].lock(), slot_parts[shard].lock());
+                    state.for_each_account_in(shard, |entry| {
+                        if entry.version() != 0 {
+                            add_account(entry, &mut accounts, &contracts);
+                        }
+                    });
+                    state.for_each_slot_in(shard, |entry| {
+                        slot_change(entry).into_iter().for_each(|change| slots.push(change))
+                    });
+                }
+            });
+        });
     });
-    let mut parts = parts.into_inner();
-    parts.sort_unstable_by_key(|part| part.accounts.capacity() + part.slots.capacity());
-    let mut diff = parts.pop().unwrap_or_default();
-    for mut part in parts {
-        diff.accounts.append(&mut part.accounts);
-        diff.slots.append(&mut part.slots);
-        part.contracts.into_iter().for_each(|(hash, code)| add_contract(&mut diff, hash, &code));
-    }
-    diff
+    let mut contracts = contracts.into_inner();
+    contracts.sort_unstable_by_key(|(hash, _)| *hash);
+    contracts.dedup_by_key(|(hash, _)| *hash);
+    StateDiff { accounts, slots, contracts }
 }
 
 /// Forgets the block and keeps the memory. No pointer into the state may be used afterwards.
 pub(crate) fn clear(state: &mut BlockState, pool: Option<&ThreadPool>) {
-    let (accounts, slots) = state.len();
-    let pool = pool.filter(|_| accounts + slots >= SHARED_FROM);
+    let (accounts, slots) = state.counts();
+    let entries: usize = accounts.iter().chain(&slots).sum();
+    let pool = pool.filter(|_| entries >= SHARED_FROM);
     let parts = Mutex::new(state.parts());
     everybody(pool, || {
         loop {
@@ -69,44 +74,37 @@ pub(crate) fn clear(state: &mut BlockState, pool: Option<&ThreadPool>) {
     });
 }
 
-fn add_slot(diff: &mut StateDiff, entry: &SlotEntry) {
+fn slot_change(entry: &SlotEntry) -> Option<SlotDiff> {
     if entry.stamp() == 0 {
-        return;
+        return None;
     }
     let wiped = entry.account.wiped_at() != 0 && entry.account.base.is_some();
     let original = if wiped { Default::default() } else { entry.base };
     let present = entry.last();
-    if original != present {
-        diff.slots.push(SlotDiff { address: entry.account.address, slot: entry.slot, original, present });
-    }
+    (original != present).then(|| SlotDiff { address: entry.account.address, slot: entry.slot, original, present })
 }
 
-fn add_account(diff: &mut StateDiff, entry: &AccountEntry) {
-    if entry.version() == 0 {
-        return;
-    }
+type Contracts = Mutex<Vec<(B256, Bytecode)>>;
+
+#[inline(always)]
+fn add_account(entry: &AccountEntry, accounts: &mut Part<'_, AccountDiff>, contracts: &Contracts) {
     let committed = entry.committed();
     let storage_wiped = entry.wiped_at() != 0 && entry.base.is_some();
     if committed.state == entry.base && !storage_wiped {
         return;
     }
-    diff.accounts.push(AccountDiff {
+    accounts.push(AccountDiff {
         address: entry.address,
         original: entry.base,
         present: committed.state,
         storage_wiped,
     });
-    let code_hash = |state: Option<AccountState>| state.map_or(KECCAK_EMPTY, |state| state.code_hash);
-    if let Some(code) = &committed.new_code
-        && code_hash(committed.state) != code_hash(entry.base)
-    {
-        add_contract(diff, code_hash(committed.state), code);
-    }
-}
-
-fn add_contract(diff: &mut StateDiff, hash: B256, code: &Bytecode) {
-    if !diff.contracts.iter().any(|(known, _)| *known == hash) {
-        diff.contracts.push((hash, code.clone()));
+    if let Some(code) = &committed.new_code {
+        let code_hash = |state: Option<AccountState>| state.map_or(KECCAK_EMPTY, |state| state.code_hash);
+        let new_hash = code_hash(committed.state);
+        if new_hash != code_hash(entry.base) {
+            contracts.lock().push((new_hash, code.clone()));
+        }
     }
 }
 

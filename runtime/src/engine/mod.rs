@@ -19,6 +19,7 @@ mod ledger;
 mod lessons;
 mod native;
 mod ordered_database;
+mod parted_vec;
 mod plan;
 mod queue;
 mod record;

@@ -81,6 +81,7 @@ pub(crate) fn recipient_of(tx: &Transaction, precompiles: &BraidPrecompiles) -> 
 }
 
 /// A plain transfer's envelope, found valid but for the accounts.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Envelope {
     pub(crate) gas_limit: u64,
     pub(crate) nonce: u64,

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     AccountState, Receipt,
     engine::apply::settle,
-    state::{AccountEntry, AccountRef},
+    state::{AccountBatch, AccountEntry, AccountRef},
 };
 use alloy_primitives::U256;
 use parking_lot::Mutex;
@@ -51,6 +51,14 @@ struct Parts {
 #[derive(Debug, Default)]
 pub(crate) struct RunMemory {
     parts: Vec<Parts>,
+}
+
+/// What a thread needs to take a chunk apart.
+#[derive(Debug, Default)]
+struct Gathering {
+    /// Sender and recipient of each transfer.
+    accounts: AccountBatch,
+    envelopes: Vec<Envelope>,
 }
 
 /// What a run left behind, apart from the accounts.
@@ -143,6 +151,7 @@ pub(crate) fn execute(
 impl Run<'_, '_> {
     /// Takes chunks apart until the run ends.
     fn gather(&self, chunks: &[Mutex<(&mut [MaybeUninit<Receipt>], &mut Parts)>]) {
+        let mut memory = Gathering::default();
         loop {
             let number = self.next_chunk.fetch_add(1, Ordering::Relaxed);
             let start = self.first + number * CHUNK;
@@ -152,34 +161,74 @@ impl Run<'_, '_> {
             let (receipts, parts) = &mut *chunks[number].lock();
             parts.shards.resize_with(self.shards.max(parts.shards.len()), Vec::new);
             parts.shards.iter_mut().for_each(Vec::clear);
-            let count = CHUNK.min(self.block.block.transactions().len() - start);
-            for (offset, receipt) in receipts[..count].iter_mut().enumerate() {
-                let position = start + offset;
-                match self.take_apart(position, parts) {
-                    Some(done) => {
-                        receipt.write(done);
-                    }
-                    None => {
-                        self.end.fetch_min(position, Ordering::Relaxed);
-                        return;
-                    }
-                }
+            let count = CHUNK.min(self.block.len() - start);
+            let done = self.take_apart(start, &mut receipts[..count], parts, &mut memory);
+            if done < count {
+                self.end.fetch_min(start + done, Ordering::Relaxed);
+                return;
             }
         }
     }
 
-    /// Writes the transfer down. `None` when the transaction is not plainly one.
-    fn take_apart(&self, position: usize, parts: &mut Parts) -> Option<Receipt> {
+    /// Writes down the transfers from `start` on and their receipts, up to the first transaction that is not plainly a transfer. Returns how
+    /// many there were.
+    fn take_apart(
+        &self,
+        start: usize,
+        receipts: &mut [MaybeUninit<Receipt>],
+        parts: &mut Parts,
+        memory: &mut Gathering,
+    ) -> usize {
         let block = self.block;
-        let tx = &block.block.transactions()[position];
-        let recipient = native::recipient_of(tx, &block.precompiles)?;
-        let Envelope { gas_limit, required, charge, value, tip, nonce } = Envelope::of(tx, &block.transfers)?;
-        let gas_used = self.gas_used + TRANSFER_GAS * (position - self.first) as u64;
-        if gas_limit > block.env.gas_limit.checked_sub(gas_used)? {
+        let Gathering { accounts, envelopes } = memory;
+        accounts.clear();
+        envelopes.clear();
+        for position in start..start + receipts.len() {
+            let tx = &block.block.transactions()[position];
+            let recipient = native::recipient_of(tx, &block.precompiles);
+            let (Some(recipient), Some(envelope)) = (recipient, Envelope::of(tx, &block.transfers)) else { break };
+            accounts.push(block.state, block.block.senders()[position]);
+            accounts.push(block.state, recipient);
+            envelopes.push(envelope);
+        }
+        if accounts.find(block.state, block.snapshot, start / CHUNK * 11).is_err() {
+            // Whoever comes to the transaction that cannot be executed will say so.
+            return 0;
+        }
+        for (offset, (envelope, receipt)) in envelopes.iter().zip(&mut *receipts).enumerate() {
+            let (sender, recipient) = (accounts.entry(2 * offset), accounts.entry(2 * offset + 1));
+            let position = start + offset;
+            if self.note(position, envelope, sender, recipient, parts).is_none() {
+                return offset;
+            }
+            receipt.write(Receipt {
+                tx_type: block.block.transactions()[position].tx_type(),
+                success: true,
+                cumulative_gas_used: self.gas_used_before(position) + TRANSFER_GAS,
+                logs: Vec::new(),
+            });
+        }
+        envelopes.len()
+    }
+
+    fn gas_used_before(&self, position: usize) -> u64 {
+        self.gas_used + TRANSFER_GAS * (position - self.first) as u64
+    }
+
+    /// Writes a transfer down. `None` when it is not plain.
+    fn note(
+        &self,
+        position: usize,
+        envelope: &Envelope,
+        sender: AccountRef,
+        recipient: AccountRef,
+        parts: &mut Parts,
+    ) -> Option<()> {
+        let Envelope { gas_limit, required, charge, value, tip, nonce } = *envelope;
+        let block = self.block;
+        if gas_limit > block.env.gas_limit.checked_sub(self.gas_used_before(position))? {
             return None;
         }
-        let sender = block.state.account(block.snapshot, block.block.senders()[position]).ok()?;
-        let recipient = block.state.account(block.snapshot, recipient).ok()?;
         let sender_state = state_of(&sender)?;
         let recipient_state = state_of(&recipient);
         // The beneficiary may have to spend fees of this very run.
@@ -189,24 +238,19 @@ impl Run<'_, '_> {
         if !is_plain {
             return None;
         }
+        let position = position as u32;
         let amount = value.try_into().ok()?;
         let debit = Part::Debit {
             account: sender,
-            position: position as u32,
+            position,
             nonce,
             required: required.try_into().ok()?,
             amount: charge.checked_add(amount)?,
             tip,
         };
         parts.shards[self.shard_of(sender)].push(debit);
-        let credit = Part::Credit { account: recipient, position: position as u32, amount };
-        parts.shards[self.shard_of(recipient)].push(credit);
-        Some(Receipt {
-            tx_type: tx.tx_type(),
-            success: true,
-            cumulative_gas_used: gas_used + TRANSFER_GAS,
-            logs: Vec::new(),
-        })
+        parts.shards[self.shard_of(recipient)].push(Part::Credit { account: recipient, position, amount });
+        Some(())
     }
 
     fn shard_of(&self, account: AccountRef) -> usize {

@@ -58,6 +58,8 @@ pub(crate) struct LoadedAccount {
 }
 
 impl AccountEntry {
+    // Inlined, as is `Arena::push`, so that it is written where it stays.
+    #[inline(always)]
     pub(crate) fn new(address: Address, base: Option<AccountState>, code: Option<Bytecode>) -> Self {
         let base_code = OnceLock::new();
         if let Some(code) = code {

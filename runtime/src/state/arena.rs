@@ -22,6 +22,7 @@ impl<T> Default for Arena<T> {
 
 impl<T> Arena<T> {
     /// Adds an entry.
+    #[inline(always)]
     pub(crate) fn push(&mut self, entry: T) -> EntryRef<T> {
         if self.chunks.get(self.open).is_some_and(|chunk| chunk.len() == CHUNK) {
             self.open += 1;

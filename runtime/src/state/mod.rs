@@ -2,10 +2,11 @@
 //!
 //! Read it bottom up: [`snapshot`] is the parent state behind a trait object, [`arena`] gives entries stable addresses,
 //! [`account`] and [`slot`] are the entries (parent value, committed value, versions by block access index), and [`table`] finds the entry of a
-//! key. Keys are always full keys; hashes only pick shards and buckets.
+//! key, [`batch`] those of many accounts at once. Keys are always full keys; hashes only pick shards and buckets.
 
 mod account;
 mod arena;
+mod batch;
 mod hash;
 mod marks;
 mod slot;
@@ -13,6 +14,7 @@ mod snapshot;
 mod table;
 
 pub(crate) use account::{AccountEntry, AccountRef, SeededAccount};
+pub(crate) use batch::AccountBatch;
 pub(crate) use hash::KeyHasher;
 pub(crate) use slot::{SlotEntry, SlotRef};
 pub use snapshot::SnapshotError;

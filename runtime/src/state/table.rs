@@ -5,7 +5,7 @@
 
 use super::{
     account::{AccountEntry, AccountRef},
-    arena::Arena,
+    arena::{Arena, EntryRef},
     hash::KeyHasher,
     slot::{SlotEntry, SlotRef},
     snapshot::{Snapshot, SnapshotError},
@@ -14,14 +14,39 @@ use crate::AccountState;
 use alloy_primitives::{Address, U256};
 use hashbrown::HashTable;
 use parking_lot::Mutex;
-use revm::{primitives::KECCAK_EMPTY, state::Bytecode};
+use revm::{
+    primitives::KECCAK_EMPTY,
+    state::{AccountInfo, Bytecode},
+};
 
 /// Parts of the state that can be worked on side by side.
 pub(crate) const SHARDS: usize = 32;
 
-struct Shard<T> {
-    index: HashTable<(u64, super::arena::EntryRef<T>)>,
+pub(super) struct Shard<T> {
+    index: HashTable<(u64, EntryRef<T>)>,
     entries: Arena<T>,
+}
+
+impl Shard<AccountEntry> {
+    pub(super) fn find(&self, hash: u64, address: &Address) -> Option<AccountRef> {
+        self.index.find(hash, |(_, entry)| entry.address == *address).map(|(_, entry)| *entry)
+    }
+
+    /// The entry of an account that the parent state describes as `info`; one that somebody made in the meantime counts.
+    pub(super) fn insert(&mut self, hash: u64, address: Address, info: Option<AccountInfo>) -> AccountRef {
+        if let Some(entry) = self.find(hash, &address) {
+            return entry;
+        }
+        let (base, code) = match info {
+            Some(info) => {
+                (Some(AccountState { balance: info.balance, nonce: info.nonce, code_hash: info.code_hash }), info.code)
+            }
+            None => (None, Some(Bytecode::default())),
+        };
+        let entry = self.entries.push(AccountEntry::new(address, base, code));
+        self.index.insert_unique(hash, (hash, entry), |(hash, _)| *hash);
+        entry
+    }
 }
 
 impl<T> Shard<T> {
@@ -60,32 +85,33 @@ impl<T> std::fmt::Debug for Shard<T> {
     }
 }
 
-fn shard_of<T>(shards: &[Mutex<Shard<T>>], hash: u64) -> &Mutex<Shard<T>> {
+/// Which shard a key with this hash belongs to.
+pub(super) const fn shard_number(hash: u64) -> usize {
     // The table's buckets use the low bits and its tags the top seven: take the shard from in between.
-    &shards[(hash >> 40) as usize % SHARDS]
+    (hash >> 40) as usize % SHARDS
 }
 
 impl BlockState {
     /// The entry of an account, read from the parent state if it is new.
     pub(crate) fn account(&self, snapshot: &dyn Snapshot, address: Address) -> Result<AccountRef, SnapshotError> {
         let hash = self.hasher.address(&address);
-        let shard = shard_of(&self.accounts, hash);
-        if let Some((_, entry)) = shard.lock().index.find(hash, |(_, entry)| entry.address == address) {
-            return Ok(*entry);
-        }
-        let (base, code) = match snapshot.account(address)? {
-            Some(info) => {
-                (Some(AccountState { balance: info.balance, nonce: info.nonce, code_hash: info.code_hash }), info.code)
+        let shard = self.account_shard(shard_number(hash));
+        let known = shard.lock().find(hash, &address);
+        match known {
+            Some(entry) => Ok(entry),
+            None => {
+                let info = snapshot.account(address)?;
+                Ok(shard.lock().insert(hash, address, info))
             }
-            None => (None, Some(Bytecode::default())),
-        };
-        let mut shard = shard.lock();
-        if let Some((_, entry)) = shard.index.find(hash, |(_, entry)| entry.address == address) {
-            return Ok(*entry);
         }
-        let entry = shard.entries.push(AccountEntry::new(address, base, code));
-        shard.index.insert_unique(hash, (hash, entry), |(hash, _)| *hash);
-        Ok(entry)
+    }
+
+    pub(super) fn hash(&self, address: &Address) -> u64 {
+        self.hasher.address(address)
+    }
+
+    pub(super) fn account_shard(&self, shard: usize) -> &Mutex<Shard<AccountEntry>> {
+        &self.accounts[shard]
     }
 
     /// The entry of a slot, read from the parent state if it is new.
@@ -96,7 +122,7 @@ impl BlockState {
         slot: U256,
     ) -> Result<SlotRef, SnapshotError> {
         let hash = self.hasher.slot(account.number(), &slot);
-        let shard = shard_of(&self.slots, hash);
+        let shard = &self.slots[shard_number(hash)];
         let is_it = |(_, entry): &(u64, SlotRef)| entry.slot == slot && entry.account.is(account);
         if let Some((_, entry)) = shard.lock().index.find(hash, is_it) {
             return Ok(*entry);
@@ -113,15 +139,15 @@ impl BlockState {
         Ok(entry)
     }
 
-    /// Number of accounts and of slots met so far.
-    pub(crate) fn len(&self) -> (usize, usize) {
-        let accounts = self.accounts.iter().map(|shard| shard.lock().index.len()).sum();
-        let slots = self.slots.iter().map(|shard| shard.lock().index.len()).sum();
-        (accounts, slots)
+    /// Number of accounts and of slots met so far, by shard.
+    pub(crate) fn counts(&self) -> ([usize; SHARDS], [usize; SHARDS]) {
+        let count = |shard: usize| self.accounts[shard].lock().index.len();
+        let slot_count = |shard: usize| self.slots[shard].lock().index.len();
+        (std::array::from_fn(count), std::array::from_fn(slot_count))
     }
 
     /// Calls `visit` for every account entry of shard `shard`, which is below [`SHARDS`].
-    pub(crate) fn for_each_account(&self, shard: usize, visit: impl FnMut(&AccountEntry)) {
+    pub(crate) fn for_each_account_in(&self, shard: usize, visit: impl FnMut(&AccountEntry)) {
         self.accounts[shard].lock().entries.iter().for_each(visit);
     }
 
