@@ -1,6 +1,6 @@
 //! What all workers of a block share.
 
-use super::{lessons::Lessons, native::TransferRules, slots::TransactionSlot, timeline::Timeline};
+use super::{lessons::Lessons, native::TransferRules, records::RecordPool, slots::TransactionSlot, timeline::Timeline};
 use crate::{
     RecoveredBlock,
     predict::SharedHashes,
@@ -30,6 +30,7 @@ pub(crate) struct BlockContext<'b> {
     pub(crate) slots: Vec<TransactionSlot>,
     /// Planned transactions that are to run ahead and have not started yet.
     pub(crate) unstarted: AtomicU32,
+    pub(crate) records: &'b RecordPool,
     /// Where recordings go.
     pub(crate) lessons: &'b Lessons,
     /// The block's own access list was supplied and is in the state.

@@ -10,6 +10,7 @@ use super::{
     exact::ListCheck,
     native::{self, TRANSFER_GAS},
     record::TransactionRecord,
+    records::Records,
     report::SpanKind,
     slots::Class,
     timeline::Timeline,
@@ -66,7 +67,6 @@ pub(crate) struct Ledger {
     pub(crate) check: Option<ListCheck>,
     /// Fees of the plain transfers since the last other transaction (wei).
     pending_fees: Option<U256>,
-    scratch: TransactionRecord,
 }
 
 impl Ledger {
@@ -75,7 +75,12 @@ impl Ledger {
     }
 
     /// Commits the next transaction, which must be ready. False when the commit has stopped.
-    pub(crate) fn commit_next<'b>(&mut self, block: &BlockContext<'b>, evm: &mut LeanEvm<'b>) -> bool {
+    pub(crate) fn commit_next<'b>(
+        &mut self,
+        block: &BlockContext<'b>,
+        evm: &mut LeanEvm<'b>,
+        records: &mut Records<'_>,
+    ) -> bool {
         let position = self.next;
         let tx = &block.block.transactions()[position];
         let available = block.env.gas_limit - self.gas_used;
@@ -89,14 +94,13 @@ impl Ledger {
             return true;
         }
         self.pay_pending_fees(block);
-        let outcome = if block.keep_records || slot.class() == Class::Ahead {
-            self.commit_into(block, evm, position, &mut slot.record.lock())
+        let mut record = slot.take_record().unwrap_or_else(|| records.take());
+        let outcome = self.commit_into(block, evm, position, &mut record);
+        if block.keep_records {
+            slot.put_record(record);
         } else {
-            let mut record = std::mem::take(&mut self.scratch);
-            let outcome = self.commit_into(block, evm, position, &mut record);
-            self.scratch = record;
-            outcome
-        };
+            records.give(record);
+        }
         match outcome {
             Ok(()) => {
                 self.next += 1;

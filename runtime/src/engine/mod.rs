@@ -23,6 +23,7 @@ mod parted_vec;
 mod plan;
 mod queue;
 mod record;
+mod records;
 mod report;
 mod slots;
 mod stretches;
@@ -51,6 +52,7 @@ use native::TransferRules;
 use ordered_database::OrderedDatabase;
 use parking_lot::Mutex;
 use plan::Planner;
+use records::RecordPool;
 use revm::{DatabaseRef, primitives::hardfork::SpecId};
 use slots::TransactionSlot;
 use std::sync::Arc;
@@ -67,6 +69,7 @@ pub struct Engine {
     /// One for each thread; making one costs more than a small block does.
     memories: Vec<Option<WorkerMemory>>,
     slots: Vec<TransactionSlot>,
+    records: RecordPool,
     runs: RunMemory,
     lessons: Lessons,
     /// Hashes that the planner has computed for its predictions.
@@ -112,6 +115,7 @@ impl Engine {
             precompile_cache: new_precompile_cache(&config),
             config,
             slots: Vec::new(),
+            records: RecordPool::default(),
             runs: RunMemory::default(),
             lessons: Lessons::default(),
         })
@@ -244,6 +248,7 @@ impl Engine {
                 precompiles: BraidPrecompiles::new(spec_id, self.precompile_cache.clone(), None),
                 slots: std::mem::take(&mut self.slots),
                 unstarted: Default::default(),
+                records: &self.records,
                 lessons: &self.lessons,
                 keep_records,
                 takes_runs: !keep_records && self.config.mode != Mode::Forced,
@@ -272,7 +277,7 @@ impl Engine {
         }
         if let Some(list) = &mut list {
             for slot in &slots[..transactions] {
-                collect::list_accesses(list, &slot.record.lock(), beneficiary, spec_id);
+                slot.with_record(|record| collect::list_accesses(list, record, beneficiary, spec_id));
             }
         }
         let timings = timeline.map(|timeline| Box::new(timeline.finish(&slots[..transactions], block)));

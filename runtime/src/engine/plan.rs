@@ -309,8 +309,10 @@ impl Planner {
     /// Draws the edges of the batch and releases what waits for nothing.
     fn start(&mut self, first: usize, block: &BlockContext<'_>, queue: &ReadyQueue) {
         let total: u64 = self.planned.iter().filter(|(class, _)| *class == Class::Ahead).map(|(_, gas)| *gas).sum();
+        let ahead = self.planned.iter().filter(|(class, _)| *class == Class::Ahead).count() as u32;
+        block.unstarted.fetch_add(ahead, Ordering::Relaxed);
         let mut edges = self.edges.iter().peekable();
-        let mut ready = Vec::new();
+        let mut ready = Vec::with_capacity(ahead as usize);
         for (offset, (class, _)) in self.planned.iter().enumerate() {
             let position = (first + offset) as u32;
             let slot = &block.slots[position as usize];
@@ -334,7 +336,6 @@ impl Planner {
             let longest = self.longest[offset];
             slot.set_priority(if longest * 16 > total { longest } else { 0 });
             slot.set_class(Class::Ahead);
-            block.unstarted.fetch_add(1, Ordering::Relaxed);
             if slot.release() {
                 ready.push((slot.priority(), position));
             }

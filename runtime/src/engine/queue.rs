@@ -1,12 +1,12 @@
 //! The queue of transactions that may start, and the place where idle workers sleep.
 //!
-//! The longest remaining chain goes first, then block order. Workers that find nothing look again for a few microseconds, the time in which
+//! The longest remaining chain goes first, then block order, which most transactions come in by themselves. Workers that find nothing look again for a few microseconds, the time in which
 //! another transaction usually ends, and then sleep on a condition variable: a spinning worker takes time from the others' cores.
 
 use parking_lot::{Condvar, Mutex};
 use std::{
     cmp::Reverse,
-    collections::BinaryHeap,
+    collections::{BinaryHeap, VecDeque},
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -15,9 +15,29 @@ const LOOKS: u32 = 100;
 
 #[derive(Debug, Default)]
 struct Waiting {
-    ready: BinaryHeap<(u64, Reverse<u32>)>,
+    /// Those with a priority.
+    urgent: BinaryHeap<(u64, Reverse<u32>)>,
+    /// All others, in block order as far as they came in it.
+    ready: VecDeque<u32>,
     sleepers: usize,
     closed: bool,
+}
+
+impl Waiting {
+    fn len(&self) -> usize {
+        self.urgent.len() + self.ready.len()
+    }
+
+    fn push(&mut self, priority: u64, transaction: u32) {
+        if priority > 0 {
+            self.urgent.push((priority, Reverse(transaction)));
+        } else if self.ready.front().is_some_and(|first| transaction < *first) {
+            // Released late; the commit waits for it.
+            self.ready.push_front(transaction);
+        } else {
+            self.ready.push_back(transaction);
+        }
+    }
 }
 
 /// What a worker got from the queue.
@@ -44,9 +64,9 @@ impl ReadyQueue {
     /// Adds transactions that may start, with their priorities.
     pub(crate) fn push(&self, ready: impl IntoIterator<Item = (u64, u32)>) {
         let mut waiting = self.waiting.lock();
-        let before = waiting.ready.len();
-        waiting.ready.extend(ready.into_iter().map(|(priority, transaction)| (priority, Reverse(transaction))));
-        let added = waiting.ready.len() - before;
+        let before = waiting.len();
+        ready.into_iter().for_each(|(priority, transaction)| waiting.push(priority, transaction));
+        let added = waiting.len() - before;
         if added == 0 {
             return;
         }
@@ -64,25 +84,21 @@ impl ReadyQueue {
         if waiting.closed {
             return Pop::Closed;
         }
-        let Some((priority, Reverse(first))) = waiting.ready.pop() else {
-            return Pop::Empty(self.events.load(Ordering::Relaxed));
-        };
-        batch.push(first);
-        if priority == 0 {
-            let most = most.min(waiting.ready.len() / 4);
-            for _ in 0..most {
-                match waiting.ready.pop() {
-                    Some((_, Reverse(next))) => batch.push(next),
-                    None => break,
-                }
-            }
+        if let Some((_, Reverse(first))) = waiting.urgent.pop() {
+            batch.push(first);
+            return Pop::Some;
         }
+        let count = waiting.ready.len().min(1 + most.min(waiting.ready.len() / 4));
+        if count == 0 {
+            return Pop::Empty(self.events.load(Ordering::Relaxed));
+        }
+        batch.extend(waiting.ready.drain(..count));
         Pop::Some
     }
 
     /// Number of transactions that are ready.
     pub(crate) fn len(&self) -> usize {
-        self.waiting.lock().ready.len()
+        self.waiting.lock().len()
     }
 
     /// Sleeps until something happens after the moment `seen`.
@@ -129,9 +145,10 @@ mod tests {
     fn the_longest_chain_goes_first_then_block_order() {
         let queue = ReadyQueue::default();
         queue.push([(0, 3), (0, 1), (90, 7), (500, 9)]);
+        queue.push([(0, 4)]);
         let mut order = Vec::new();
         while let Pop::Some = queue.pop(&mut order, 0) {}
-        assert_eq!(order, [9, 7, 1, 3]);
+        assert_eq!(order, [9, 7, 1, 3, 4]);
     }
 
     #[test]

@@ -5,8 +5,12 @@
 //! twice. `waiting` starts at one for the planner itself, so nothing is released while its edges are still being drawn.
 
 use super::{native::NativeTransfer, record::TransactionRecord};
+use crossbeam_utils::atomic::AtomicCell;
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::{
+    fmt,
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering},
+};
 
 /// How a transaction runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +43,9 @@ struct Links {
     on_committed: Vec<u32>,
 }
 
-/// Scheduling state of one transaction.
-#[derive(Debug, Default)]
+/// Scheduling state of one transaction. No two share a cache line, since neighbours are mostly at work at the same time.
+#[derive(Default)]
+#[repr(align(64))]
 pub(crate) struct TransactionSlot {
     class: AtomicU8,
     ran: AtomicBool,
@@ -48,8 +53,19 @@ pub(crate) struct TransactionSlot {
     waiting: AtomicU32,
     priority: AtomicU64,
     links: Mutex<Links>,
+    /// Valid for [`Class::Native`] only.
     pub(crate) native: Mutex<Option<NativeTransfer>>,
-    pub(crate) record: Mutex<TransactionRecord>,
+    /// What the transaction left behind, from its execution to its commit, or to the end of the block if records are kept.
+    record: AtomicCell<Option<Box<TransactionRecord>>>,
+}
+
+impl fmt::Debug for TransactionSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransactionSlot")
+            .field("class", &self.class())
+            .field("links", &self.links)
+            .finish_non_exhaustive()
+    }
 }
 
 impl TransactionSlot {
@@ -64,8 +80,24 @@ impl TransactionSlot {
         (links.executed, links.committed) = (false, false);
         links.on_executed.clear();
         links.on_committed.clear();
-        *self.native.lock() = None;
-        self.record.lock().clear();
+    }
+
+    /// Puts the transaction's record here for whoever commits it.
+    pub(crate) fn put_record(&self, record: Box<TransactionRecord>) {
+        self.record.store(Some(record));
+    }
+
+    /// Takes the transaction's record away. It may be one of an earlier block, to be overwritten.
+    pub(crate) fn take_record(&self) -> Option<Box<TransactionRecord>> {
+        self.record.take()
+    }
+
+    /// Looks at the transaction's record, if there is one.
+    pub(crate) fn with_record(&self, look: impl FnOnce(&TransactionRecord)) {
+        if let Some(record) = self.record.take() {
+            look(&record);
+            self.record.store(Some(record));
+        }
     }
 
     pub(crate) fn class(&self) -> Class {

@@ -4,7 +4,7 @@
 //! by the engine itself.
 
 use super::{
-    record::TransactionRecord,
+    record::{SlotAccess, TransactionRecord},
     report::{HotSlot, Misprediction, Span, SpanKind, Timings},
     slots::TransactionSlot,
 };
@@ -66,8 +66,8 @@ impl Timeline {
         let mut predictions = self.predictions.into_inner();
         predictions.sort_unstable_by_key(|(transaction, _)| *transaction);
         for (transaction, prediction) in &predictions {
-            let record = slots[*transaction as usize].record.lock();
-            let observed = observed(&record);
+            let mut observed = ObservedAccesses::default();
+            slots[*transaction as usize].with_record(|record| observed = accesses(record));
             score.add(&PredictionScore::of(prediction, &observed, |address, slot| uses.has_writer(address, slot)));
             let missed = Misprediction {
                 transaction: *transaction,
@@ -90,7 +90,7 @@ impl Timeline {
     }
 }
 
-fn observed(record: &TransactionRecord) -> ObservedAccesses {
+fn accesses(record: &TransactionRecord) -> ObservedAccesses {
     let mut observed = ObservedAccesses::default();
     observed.gas_used = record.gas_used;
     observed.success = record.success;
@@ -125,15 +125,17 @@ impl SlotUses {
     fn of(slots: &[TransactionSlot]) -> Self {
         let mut uses = Self::default();
         for slot in slots {
-            for access in &slot.record.lock().slots {
-                let key = (access.entry.account.address, access.entry.slot);
-                let entry = uses.0.entry(key).or_insert(HotSlot { address: key.0, slot: key.1, ..HotSlot::default() });
-                entry.transactions += 1;
-                entry.conflicts += u32::from(entry.writers > 0);
-                entry.writers += u32::from(access.is_written());
-            }
+            slot.with_record(|record| record.slots.iter().for_each(|access| uses.add(access)));
         }
         uses
+    }
+
+    fn add(&mut self, access: &SlotAccess) {
+        let key = (access.entry.account.address, access.entry.slot);
+        let entry = self.0.entry(key).or_insert(HotSlot { address: key.0, slot: key.1, ..HotSlot::default() });
+        entry.transactions += 1;
+        entry.conflicts += u32::from(entry.writers > 0);
+        entry.writers += u32::from(access.is_written());
     }
 
     fn has_writer(&self, address: Address, slot: U256) -> bool {

@@ -10,6 +10,7 @@ use super::{
     ledger::{Ledger, execute},
     plan::Planner,
     queue::{Pop, ReadyQueue},
+    records::Records,
     report::SpanKind,
     slots::{Class, TransactionSlot},
     timeline::Timeline,
@@ -148,6 +149,7 @@ pub(crate) fn work<'b>(shared: &'b Shared<'b>, memory: WorkerMemory, is_helper: 
             block.env.clone(),
         ),
         batch: Vec::new(),
+        records: Records::new(block.records),
         is_helper,
     };
     worker.run();
@@ -158,6 +160,7 @@ struct Worker<'b> {
     shared: &'b Shared<'b>,
     evm: LeanEvm<'b>,
     batch: Vec<u32>,
+    records: Records<'b>,
     /// Not the caller's own thread: may leave when there is nothing left to start.
     is_helper: bool,
 }
@@ -173,6 +176,7 @@ impl<'b> Worker<'b> {
             match pop {
                 Pop::Closed => return,
                 Pop::Some => {
+                    self.shared.block.unstarted.fetch_sub(batch.len() as u32, Ordering::AcqRel);
                     for position in batch.drain(..) {
                         self.run_ahead(position);
                     }
@@ -235,13 +239,12 @@ impl<'b> Worker<'b> {
         let mut next = Some(position);
         while let Some(position) = next {
             let block = &self.shared.block;
-            block.unstarted.fetch_sub(1, Ordering::AcqRel);
             let slot = &block.slots[position as usize];
             if self.shared.config.mode != Mode::Forced && !block.is_exact && self.shared.holds_back() {
                 // Too much of what ran ahead was wrong: the rest runs at its turn.
                 slot.set_class(Class::Ordered);
             } else {
-                let mut record = slot.record.lock();
+                let mut record = self.records.take();
                 if slot.is_recorded() {
                     self.evm.ctx.journaled_state.lesson = Some(Box::default());
                 }
@@ -267,6 +270,7 @@ impl<'b> Worker<'b> {
                         record.publish_slots();
                     }
                 }
+                slot.put_record(record);
             }
             slot.set_ran();
             next = self.release(slot.take_on_executed());
@@ -281,6 +285,7 @@ impl<'b> Worker<'b> {
             dependents.into_iter().filter(|dependent| slots[*dependent as usize].release()).collect();
         let best = free.iter().enumerate().max_by_key(|(_, position)| slots[**position as usize].priority())?.0;
         let best = free.swap_remove(best);
+        self.shared.block.unstarted.fetch_sub(1, Ordering::AcqRel);
         self.shared.queue.push(free.into_iter().map(|position| (slots[position as usize].priority(), position)));
         Some(best)
     }
@@ -295,7 +300,8 @@ impl<'b> Worker<'b> {
             let mut over = shared.ends_at(ledger.next) || ledger.stop.is_some();
             while !over && shared.is_ready_for_commit(ledger.next) {
                 let position = ledger.next;
-                over = !ledger.commit_next(&shared.block, &mut self.evm) || shared.ends_at(ledger.next);
+                over =
+                    !ledger.commit_next(&shared.block, &mut self.evm, &mut self.records) || shared.ends_at(ledger.next);
                 let counters = ledger.counters;
                 shared.validated.store(counters.ahead + counters.retried + counters.abandoned, Ordering::Relaxed);
                 shared.wrong.store(counters.retried + counters.abandoned, Ordering::Relaxed);

@@ -22,6 +22,8 @@ use revm::{
 /// Parts of the state that can be worked on side by side.
 pub(crate) const SHARDS: usize = 32;
 
+/// Some of the entries. Shards are apart in memory, since threads work on different ones at the same time.
+#[repr(align(128))]
 pub(super) struct Shard<T> {
     index: HashTable<(u64, EntryRef<T>)>,
     entries: Arena<T>,
