@@ -64,13 +64,15 @@ pub struct Preparation {
     pub access_list: Option<BlockAccessList>,
 }
 
-/// The engine at a number of threads, kept from run to run; its predictor is set anew before each.
+/// The engine at a number of threads, kept from run to run. Its predictor is loaded before each block, and does not learn.
 #[derive(Debug)]
 pub struct EngineSide {
     engine: Engine,
     threads: usize,
     knowledge: Knowledge,
     preparations: Vec<Preparation>,
+    /// The block whose predictor is loaded.
+    prepared: Option<usize>,
     /// How the last run of each block went.
     pub reports: Vec<ScheduleReport>,
 }
@@ -100,7 +102,7 @@ impl EngineSide {
     pub fn new(threads: usize, knowledge: Knowledge, preparations: Vec<Preparation>) -> Result<Self, String> {
         let engine = new_engine(threads, Learning::Off)?;
         let reports = vec![ScheduleReport::default(); preparations.len()];
-        Ok(Self { engine, threads, knowledge, preparations, reports })
+        Ok(Self { engine, threads, knowledge, preparations, prepared: None, reports })
     }
 
     /// Executes a block as [`Side::execute`] does, with what it then knows, and tells how it went inside. Not for timing.
@@ -132,11 +134,13 @@ impl Side for EngineSide {
     }
 
     fn prepare(&mut self, position: usize) -> Result<(), SideError> {
-        let predictor = match &self.preparations[position].predictor {
-            Some(saved) => Predictor::load(saved, PredictorConfig::default())?,
-            None => Predictor::default(),
-        };
-        self.engine.set_predictor(predictor);
+        if self.prepared != Some(position) {
+            self.engine.set_predictor(match &self.preparations[position].predictor {
+                Some(saved) => Predictor::load(saved, PredictorConfig::default())?,
+                None => Predictor::default(),
+            });
+            self.prepared = Some(position);
+        }
         self.engine.forget_results();
         Ok(())
     }

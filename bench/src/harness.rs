@@ -1,7 +1,7 @@
 //! The protocol of a measurement.
 //!
 //! Machines are shared and noisy, so every figure is a ratio inside one run. [`compare`] executes two sides on the same blocks in
-//! the order ABBA…, block by block, and takes the ratio of every pair; the digest of every single result is compared
+//! the order ABBA…, one block after the other, and takes the ratio of every pair; the digest of every single result is compared
 //! with the expected one. [`measure`] does that for a whole profile: first the two serial baselines against each other,
 //! then the quicker one against the engine at every asked-for thread count and knowledge.
 
@@ -118,17 +118,16 @@ pub fn compare(
     expected: &[(Digest, u64)],
     pairs: usize,
 ) -> Result<Comparison, MeasureError> {
-    for _ in 0..WARM_UP {
-        for (position, case) in cases.iter().enumerate() {
-            once(a, position, case, expected[position].0)?;
-            once(b, position, case, expected[position].0)?;
-        }
-    }
     let mut a_ms = vec![Vec::with_capacity(pairs); cases.len()];
     let mut b_ms = a_ms.clone();
     let (mut a_cpu, mut b_cpu) = (0.0, 0.0);
-    for pair in 0..pairs {
-        for (position, case) in cases.iter().enumerate() {
+    // One block after the other, so that both sides find the block itself in the processor's caches as well as they can.
+    for (position, case) in cases.iter().enumerate() {
+        for _ in 0..WARM_UP {
+            once(a, position, case, expected[position].0)?;
+            once(b, position, case, expected[position].0)?;
+        }
+        for pair in 0..pairs {
             // ABBA: whoever went first goes second in the next pair.
             let (first, second) = if pair % 2 == 0 {
                 let first = once(a, position, case, expected[position].0)?;

@@ -169,11 +169,6 @@ impl Runner {
         self.engine.forget_results();
         if self.engine.config().learning == Learning::WithinBlocks {
             self.prepare(predictor);
-        } else {
-            // Recordings are dropped, and nothing was learned from them. Loading the predictor anew would only empty the
-            // processor's caches, and that before the runs of one side alone.
-            let unchanged = std::mem::take(self.engine.predictor());
-            self.engine.set_predictor(unchanged);
         }
         let list = expected.and_then(|expected| expected.access_list.as_ref());
         let hints = match list {

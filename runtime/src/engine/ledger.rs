@@ -54,6 +54,13 @@ pub(crate) struct Counters {
     pub(crate) abandoned: u32,
 }
 
+impl Counters {
+    /// Executions ahead that came to nothing.
+    pub(crate) const fn wrong(&self) -> u32 {
+        self.retried + self.abandoned
+    }
+}
+
 /// State of the ordered commit.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {

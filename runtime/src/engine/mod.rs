@@ -24,6 +24,7 @@ mod plan;
 mod queue;
 mod record;
 mod records;
+mod reliability;
 mod report;
 mod slots;
 mod stretches;
@@ -143,8 +144,10 @@ impl Engine {
         self.lessons.learn(self.predictor.get_mut());
     }
 
-    /// Forgets all results of precompiles and hash functions, so that a repeated run of a block finds none of its own.
+    /// Forgets all results of precompiles and hash functions, so that a repeated run of a block finds none of its own, and drops recordings that
+    /// were not learned from yet.
     pub fn forget_results(&mut self) {
+        self.lessons.clear();
         if self.precompile_cache.as_ref().is_some_and(|cache| cache.stats().entries > 0) {
             self.precompile_cache = new_precompile_cache(&self.config);
         }

@@ -11,6 +11,7 @@ use super::{
     plan::Planner,
     queue::{Pop, ReadyQueue},
     records::Records,
+    reliability::Reliability,
     report::SpanKind,
     slots::{Class, TransactionSlot},
     timeline::Timeline,
@@ -21,7 +22,7 @@ use crate::{
 };
 use alloy_consensus::Transaction as _;
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 /// What the workers of a block share beside the state.
 pub(crate) struct Shared<'b> {
@@ -37,9 +38,7 @@ pub(crate) struct Shared<'b> {
     /// Transactions planned so far, and the first one that nobody has read ahead for.
     planned: AtomicUsize,
     read_ahead: AtomicUsize,
-    /// Executions ahead that were validated so far, and how many of those were wrong.
-    validated: AtomicU32,
-    wrong: AtomicU32,
+    reliability: Reliability,
 }
 
 impl<'b> Shared<'b> {
@@ -62,8 +61,7 @@ impl<'b> Shared<'b> {
             end: AtomicUsize::new(transactions),
             planned: AtomicUsize::new(0),
             read_ahead: AtomicUsize::new(0),
-            validated: AtomicU32::new(0),
-            wrong: AtomicU32::new(0),
+            reliability: Reliability::new(config.max_retry_share),
         }
     }
 
@@ -114,12 +112,6 @@ impl<'b> Shared<'b> {
     /// Whether the ordered commit can take the transaction at `position` now, provided all before it are committed.
     fn is_ready_for_commit(&self, position: usize) -> bool {
         position < self.planned.load(Ordering::SeqCst) && self.block.slots[position].is_ready_for_commit()
-    }
-
-    fn holds_back(&self) -> bool {
-        let validated = self.validated.load(Ordering::Relaxed);
-        let wrong = self.wrong.load(Ordering::Relaxed);
-        validated >= 16 && f64::from(wrong) > f64::from(validated) * self.config.max_retry_share
     }
 }
 
@@ -211,7 +203,7 @@ impl<'b> Worker<'b> {
         if planner.is_done() {
             return false;
         }
-        self.shared.plan_batch(&mut planner, self.shared.holds_back());
+        self.shared.plan_batch(&mut planner, self.shared.reliability.is_bad());
         true
     }
 
@@ -240,8 +232,10 @@ impl<'b> Worker<'b> {
         while let Some(position) = next {
             let block = &self.shared.block;
             let slot = &block.slots[position as usize];
-            if self.shared.config.mode != Mode::Forced && !block.is_exact && self.shared.holds_back() {
-                // Too much of what ran ahead was wrong: the rest runs at its turn.
+            let may_wait = self.shared.config.mode != Mode::Forced && !block.is_exact;
+            let recipient = block.block.transactions()[position as usize].to();
+            if may_wait && self.shared.reliability.is_bad_for(recipient) {
+                // Too much of what ran ahead was wrong: this runs at its turn.
                 slot.set_class(Class::Ordered);
             } else {
                 let mut record = self.records.take();
@@ -300,11 +294,14 @@ impl<'b> Worker<'b> {
             let mut over = shared.ends_at(ledger.next) || ledger.stop.is_some();
             while !over && shared.is_ready_for_commit(ledger.next) {
                 let position = ledger.next;
+                let (ahead, before) = (ledger.counters.ahead, ledger.counters.wrong());
                 over =
                     !ledger.commit_next(&shared.block, &mut self.evm, &mut self.records) || shared.ends_at(ledger.next);
-                let counters = ledger.counters;
-                shared.validated.store(counters.ahead + counters.retried + counters.abandoned, Ordering::Relaxed);
-                shared.wrong.store(counters.retried + counters.abandoned, Ordering::Relaxed);
+                let (right, wrong) = (ledger.counters.ahead - ahead, ledger.counters.wrong() - before);
+                if right + wrong > 0 {
+                    let recipient = shared.block.block.transactions()[position].to();
+                    shared.reliability.add(recipient, wrong > 0);
+                }
                 if ledger.stop.is_none() {
                     self.released_by_commit(position);
                 }
