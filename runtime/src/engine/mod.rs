@@ -11,6 +11,7 @@
 
 mod apply;
 mod block_context;
+mod claimed;
 mod collect;
 mod config;
 mod exact;
@@ -39,6 +40,7 @@ use crate::{
     state::{BlockState, Snapshot, SnapshotError},
 };
 use block_context::BlockContext;
+use claimed::Failure;
 use braid_precompiles::{BraidPrecompiles, PrecompileCache, PrecompileCacheConfig};
 use exact::{ExactList, ListCheck};
 use ledger::Stop;
@@ -165,7 +167,20 @@ impl Engine {
             self.lessons.clear();
         }
         let mut state = self.state.take().unwrap_or_default();
-        let outcome = self.execute_parallel(snapshot, &state, block, spec, hints, outputs);
+        let claimed = match hints {
+            AccessHints::Exact(list) if claimed::is_suited(spec.spec_id(block.header())) => {
+                self.execute_claimed(snapshot, &state, block, spec, list, outputs)
+            }
+            _ => Err(Failure::Unsuited("there is no list")),
+        };
+        let outcome = match claimed {
+            Ok(outcome) => Ok(outcome),
+            Err(Failure::Doubt(doubt)) => Err(doubt),
+            Err(Failure::Unsuited(_)) => {
+                state.clear();
+                self.execute_parallel(snapshot, &state, block, spec, hints, outputs)
+            }
+        };
         state.clear();
         self.state = Some(state);
         match outcome {

@@ -52,6 +52,47 @@ impl TransferRules {
     }
 }
 
+/// What a plain transfer costs its sender.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quote {
+    /// Wei that the sender must have.
+    pub(crate) required: U256,
+    /// Wei for the recipient.
+    pub(crate) value: U256,
+    /// Wei that the gas costs.
+    pub(crate) charge: U256,
+    /// The part of that for the beneficiary, in wei.
+    pub(crate) fee: u128,
+}
+
+impl TransferRules {
+    /// What the transfer costs, if its envelope is valid.
+    pub(crate) fn quote(&self, tx: &Transaction) -> Option<Quote> {
+        let gas_limit = tx.gas_limit();
+        let max_fee = tx.max_fee_per_gas();
+        let tip_limit = tx.max_priority_fee_per_gas();
+        let basefee = u128::from(self.basefee);
+        let is_allowed = (self.is_london || tx.is_legacy())
+            && tx.chain_id().is_none_or(|id| id == self.chain_id)
+            && (TRANSFER_GAS..=self.gas_limit).contains(&gas_limit)
+            && (!self.is_london || max_fee >= basefee)
+            && tip_limit.is_none_or(|tip| tip <= max_fee);
+        if !is_allowed {
+            return None;
+        }
+        let value = tx.value();
+        let required = U256::from(max_fee.checked_mul(u128::from(gas_limit))?).checked_add(value)?;
+        let price = match tip_limit {
+            Some(tip) if self.is_london => max_fee.min(basefee.checked_add(tip)?),
+            _ => max_fee,
+        };
+        let charge = U256::from(price.checked_mul(u128::from(TRANSFER_GAS))?);
+        let tip = if self.is_london { price.saturating_sub(basefee) } else { price };
+        // The charge fitted into 128 bits, and the tip is no more.
+        Some(Quote { required, value, charge, fee: tip * u128::from(TRANSFER_GAS) })
+    }
+}
+
 /// What a transfer did. The fee is still to be paid.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settled {
@@ -88,25 +129,7 @@ pub(crate) fn transfer(
     index: u32,
 ) -> Option<Settled> {
     let NativeTransfer { sender, recipient } = accounts;
-    let gas_limit = tx.gas_limit();
-    let max_fee = tx.max_fee_per_gas();
-    let tip_limit = tx.max_priority_fee_per_gas();
-    let basefee = u128::from(rules.basefee);
-    let is_allowed = (rules.is_london || tx.is_legacy())
-        && tx.chain_id().is_none_or(|id| id == rules.chain_id)
-        && (TRANSFER_GAS..=rules.gas_limit).contains(&gas_limit)
-        && (!rules.is_london || max_fee >= basefee)
-        && tip_limit.is_none_or(|tip| tip <= max_fee);
-    if !is_allowed {
-        return None;
-    }
-    let value = tx.value();
-    let required = U256::from(max_fee.checked_mul(u128::from(gas_limit))?).checked_add(value)?;
-    let price = match tip_limit {
-        Some(tip) if rules.is_london => max_fee.min(basefee.checked_add(tip)?),
-        _ => max_fee,
-    };
-    let charge = U256::from(price.checked_mul(u128::from(TRANSFER_GAS))?);
+    let Quote { required, value, charge, fee } = rules.quote(tx)?;
     let recipient_state = recipient.committed().state;
     let recipient_is_plain = recipient_state
         .is_none_or(|state| state.code_hash == KECCAK_EMPTY && state.balance.checked_add(value).is_some());
@@ -131,9 +154,7 @@ pub(crate) fn transfer(
         (before, after)
     };
     let (recipient_before, recipient_after) = add_balance(&recipient, value, index, rules.spec);
-    let tip = if rules.is_london { price.saturating_sub(basefee) } else { price };
-    // The charge fitted into 128 bits, and the tip is no more.
-    let fee = U256::from(tip * u128::from(TRANSFER_GAS));
+    let fee = U256::from(fee);
     Some(Settled { accounts, sender_before, sender_after, recipient_before, recipient_after, fee })
 }
 

@@ -1,18 +1,20 @@
 //! The state of one block while it executes, shared by all workers.
 //!
 //! Read it bottom up: [`snapshot`] is the parent state behind a trait object, [`arena`] gives entries stable addresses,
-//! [`account`] and [`slot`] are the entries (parent value, committed value, versions by block access index), and [`table`] finds the entry of a
-//! key. Keys are always full keys; hashes only pick shards and buckets.
+//! [`account`] and [`slot`] are the entries (parent value, committed value, versions by block access index), [`table`] finds the entry of a
+//! key, and [`claims`] is a supplied access list to read from. Keys are always full keys; hashes only pick shards and buckets.
 
 mod account;
 mod arena;
+mod claims;
 mod hash;
 mod marks;
 mod slot;
 mod snapshot;
 mod table;
 
-pub(crate) use account::{AccountEntry, AccountRef, SeededAccount};
+pub(crate) use account::{AccountEntry, AccountRef, LoadedAccount, SeededAccount};
+pub(crate) use claims::{Claims, Listed, Totals};
 pub(crate) use hash::KeyHasher;
 pub(crate) use slot::SlotRef;
 pub use snapshot::SnapshotError;
