@@ -171,12 +171,12 @@ impl Engine {
             AccessHints::Exact(list) if claimed::is_suited(spec.spec_id(block.header())) => {
                 self.execute_claimed(snapshot, &state, block, spec, list, outputs)
             }
-            _ => Err(Failure::Unsuited("there is no list")),
+            _ => Err(Failure::Unsuited),
         };
         let outcome = match claimed {
             Ok(outcome) => Ok(outcome),
             Err(Failure::Doubt(doubt)) => Err(doubt),
-            Err(Failure::Unsuited(_)) => {
+            Err(Failure::Unsuited) => {
                 state.clear();
                 self.execute_parallel(snapshot, &state, block, spec, hints, outputs)
             }

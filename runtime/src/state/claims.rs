@@ -208,10 +208,26 @@ impl<'b> Claims<'b> {
         self.code(account, change).map(|code| code.0)
     }
 
-    /// Likewise the value of a slot.
-    pub(crate) fn slot_at(&self, account: Listed, slot: Listed, index: u32) -> Option<U256> {
+    /// Likewise the value of a slot, and whether that is its last one in the block.
+    pub(crate) fn slot_at(&self, account: Listed, slot: Listed, index: u32) -> Option<(U256, bool)> {
         let changes = &self.get(account)?.storage_changes.get(slot.0 as usize)?.changes;
-        at(changes, index, |change| change.block_access_index).map(|position| changes[position].new_value)
+        let position = at(changes, index, |change| change.block_access_index)?;
+        Some((changes[position].new_value, position + 1 == changes.len()))
+    }
+
+    /// Whether the list changes the account's balance, nonce or code after `index` once more.
+    pub(crate) fn changes_after(&self, account: Listed, index: u32) -> bool {
+        let Some(changes) = self.get(account) else { return false };
+        let index = u64::from(index);
+        changes.balance_changes.last().is_some_and(|change| change.block_access_index.0 > index)
+            || changes.nonce_changes.last().is_some_and(|change| change.block_access_index.0 > index)
+            || changes.code_changes.last().is_some_and(|change| change.block_access_index.0 > index)
+    }
+
+    /// The code that the account has after the block, if the list sets it.
+    pub(crate) fn last_code(&self, account: Listed) -> Option<&Bytecode> {
+        let last = self.get(account)?.code_changes.len().checked_sub(1)?;
+        self.code(account, last).map(|code| &code.1)
     }
 
     fn code(&self, account: Listed, change: usize) -> Option<&Code> {

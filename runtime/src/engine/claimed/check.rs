@@ -3,20 +3,56 @@
 //! A step (a transaction, or what comes before the first or after the last) is right if every key it accessed is listed, and every
 //! change it made stands in the list at its index with the value it left. What the list claims beyond that is found by counting:
 //! no two steps have the same index, so each claim is met by one change at most.
+//!
+//! Whoever makes the last change that the list has of an account or slot adds it to the block's merged change on the way: everything about it is at
+//! hand then.
 
 use super::Failure;
 use crate::{
-    AccountState,
+    AccountDiff, AccountState, SlotDiff, StateDiff,
     evm::LocalView,
     state::{AccountRef, BlockState, Claims, Listed, SlotRef, Snapshot, Totals},
 };
-use alloy_primitives::U256;
+use alloy_primitives::{B256, U256};
 use revm::{
     primitives::KECCAK_EMPTY,
-    state::{Account, AccountStatus},
+    state::{Account, AccountStatus, Bytecode},
 };
 
 const NEW: AccountState = AccountState { balance: U256::ZERO, nonce: 0, code_hash: KECCAK_EMPTY };
+
+/// What checkers found in all.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) totals: Totals,
+    /// What changes in the end, unless `wipes`.
+    pub(crate) diff: StateDiff,
+    /// An account of the parent state was destroyed: what its slots were is then no matter of single changes.
+    pub(crate) wipes: bool,
+    /// Transactions done without the EVM.
+    pub(crate) native: u32,
+}
+
+impl Found {
+    /// Adds what another checker found.
+    pub(crate) fn merge(&mut self, mut other: Self) {
+        self.totals += other.totals;
+        self.wipes |= other.wipes;
+        self.native += other.native;
+        if self.diff.slots.len() < other.diff.slots.len() {
+            std::mem::swap(&mut self.diff, &mut other.diff);
+        }
+        self.diff.accounts.append(&mut other.diff.accounts);
+        self.diff.slots.append(&mut other.diff.slots);
+        other.diff.contracts.into_iter().for_each(|contract| self.add_contract(contract));
+    }
+
+    fn add_contract(&mut self, contract: (B256, Bytecode)) {
+        if !self.diff.contracts.iter().any(|(known, _)| *known == contract.0) {
+            self.diff.contracts.push(contract);
+        }
+    }
+}
 
 /// Checks steps and counts what it finds. Every worker has its own.
 pub(crate) struct Checker<'b> {
@@ -26,7 +62,7 @@ pub(crate) struct Checker<'b> {
     beneficiary: AccountRef,
     beneficiary_listed: Listed,
     beneficiary_is_counted: bool,
-    found: Totals,
+    found: Found,
 }
 
 impl std::fmt::Debug for Checker<'_> {
@@ -49,13 +85,18 @@ impl<'b> Checker<'b> {
             beneficiary,
             beneficiary_listed: claims.find(&beneficiary.address),
             beneficiary_is_counted: false,
-            found: Totals::default(),
+            found: Found::default(),
         }
     }
 
-    /// What was found of the list so far.
-    pub(crate) const fn found(&self) -> Totals {
+    /// What was found.
+    pub(crate) fn into_found(self) -> Found {
         self.found
+    }
+
+    /// Counts a transaction that the EVM was not needed for.
+    pub(crate) fn count_native(&mut self) {
+        self.found.native += 1;
     }
 
     /// The account that fees go to.
@@ -93,7 +134,7 @@ impl<'b> Checker<'b> {
                 after.balance = after.balance.saturating_add(fee);
             }
             if !is_destroyed && after.is_empty() && record.before.is_some() {
-                return Err(Failure::Unsuited("an account is removed for being empty"));
+                return Err(Failure::Unsuited);
             }
             self.change(record.entry, record.listed, index, &before, &after)?;
             if is_destroyed {
@@ -130,9 +171,14 @@ impl<'b> Checker<'b> {
             return Ok(());
         }
         let before = self.claims.balance_before(listed, &entry, index);
-        self.found.changes += 1;
-        if self.claims.balance_at(listed, index) != Some(before.saturating_add(fee)) {
+        self.found.totals.changes += 1;
+        let after = before.saturating_add(fee);
+        if self.claims.balance_at(listed, index) != Some(after) {
             return Err(Failure::wrong(format!("the balance of {} is false", entry.address)));
+        }
+        if !self.claims.changes_after(listed, index) {
+            let before = self.claims.account_before(listed, &entry, index).state.unwrap_or(NEW);
+            self.keep(entry, listed, AccountState { balance: after, ..before });
         }
         Ok(())
     }
@@ -141,12 +187,12 @@ impl<'b> Checker<'b> {
     pub(crate) fn access(&mut self, entry: AccountRef, listed: Listed) -> Result<(), Failure> {
         if entry.base.is_some_and(|base| base.is_empty()) {
             // A list cannot tell whether it is still there.
-            return Err(Failure::Unsuited("an empty account exists"));
+            return Err(Failure::Unsuited);
         }
         if listed == Listed::NOT {
             return Err(Failure::wrong(format!("account {} is missing", entry.address)));
         }
-        self.found.accounts += usize::from(entry.marks().access_at(listed));
+        self.found.totals.accounts += usize::from(entry.marks().access_at(listed));
         Ok(())
     }
 
@@ -155,7 +201,7 @@ impl<'b> Checker<'b> {
         if listed == Listed::NOT {
             return Err(Failure::wrong(format!("slot {} of {} is missing", entry.slot, entry.account.address)));
         }
-        self.found.slots += usize::from(entry.marks().access_at(listed));
+        self.found.totals.slots += usize::from(entry.marks().access_at(listed));
         Ok(())
     }
 
@@ -168,6 +214,9 @@ impl<'b> Checker<'b> {
         before: &AccountState,
         after: &AccountState,
     ) -> Result<(), Failure> {
+        if before == after {
+            return Ok(());
+        }
         let what = if before.balance != after.balance
             && self.differs(self.claims.balance_at(listed, index) == Some(after.balance))
         {
@@ -180,6 +229,9 @@ impl<'b> Checker<'b> {
         {
             "code"
         } else {
+            if !self.claims.changes_after(listed, index) {
+                self.keep(entry, listed, *after);
+            }
             return Ok(());
         };
         Err(Failure::wrong(format!("the {what} of {} is false", entry.address)))
@@ -187,8 +239,25 @@ impl<'b> Checker<'b> {
 
     /// Counts a change; true when it is not what the list claims.
     fn differs(&mut self, is_claimed: bool) -> bool {
-        self.found.changes += 1;
+        self.found.totals.changes += 1;
         !is_claimed
+    }
+
+    /// Adds an account to the block's change, as it is in the end.
+    fn keep(&mut self, entry: AccountRef, listed: Listed, last: AccountState) {
+        let present = (!last.is_empty()).then_some(last);
+        if present == entry.base {
+            return;
+        }
+        let account = AccountDiff { address: entry.address, original: entry.base, present, storage_wiped: false };
+        self.found.diff.accounts.push(account);
+        let is_new_code = last.code_hash != entry.base.map_or(KECCAK_EMPTY, |base| base.code_hash);
+        if is_new_code
+            && last.code_hash != KECCAK_EMPTY
+            && let Some(code) = self.claims.last_code(listed)
+        {
+            self.found.add_contract((last.code_hash, code.clone()));
+        }
     }
 
     /// Compares the value that a slot gets at `index` with the list.
@@ -200,17 +269,26 @@ impl<'b> Checker<'b> {
         index: u32,
         after: U256,
     ) -> Result<(), Failure> {
-        self.found.changes += 1;
-        if self.claims.slot_at(account, slot, index) != Some(after) {
-            let (slot, address) = (entry.slot, entry.account.address);
-            return Err(Failure::wrong(format!("the write to slot {slot} of {address} is false")));
+        self.found.totals.changes += 1;
+        match self.claims.slot_at(account, slot, index) {
+            Some((claimed, is_last)) if claimed == after => {
+                if is_last && after != entry.base {
+                    let (address, slot, original) = (entry.account.address, entry.slot, entry.base);
+                    self.found.diff.slots.push(SlotDiff { address, slot, original, present: after });
+                }
+                Ok(())
+            }
+            _ => {
+                let (slot, address) = (entry.slot, entry.account.address);
+                Err(Failure::wrong(format!("the write to slot {slot} of {address} is false")))
+            }
         }
-        Ok(())
     }
 
     /// Compares the slots of an account that was destroyed: the list has to set those to zero that were not, as far as it names them.
     fn destroyed(&mut self, entry: AccountRef, listed: Listed, index: u32) -> Result<(), Failure> {
         entry.wipe_storage(index);
+        self.found.wipes |= entry.base.is_some();
         let Some(account) = self.claims.get(listed) else { return Ok(()) };
         let changed = account.storage_changes.iter().map(|changes| changes.slot);
         for slot in changed.chain(account.storage_reads.iter().copied()) {

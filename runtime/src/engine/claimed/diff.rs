@@ -1,4 +1,6 @@
 //! The merged state change of a block, read out of a list that was found right.
+//!
+//! Only blocks that destroy accounts of the parent state need this: see [`super::check`] for all others.
 
 use crate::{
     AccountDiff, SlotDiff, StateDiff,

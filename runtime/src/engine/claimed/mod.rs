@@ -32,12 +32,13 @@ use braid_precompiles::BraidPrecompiles;
 use check::Checker;
 use revm::{DatabaseRef, context::Cfg, primitives::hardfork::SpecId};
 use run::{Executed, Shared};
+use std::sync::OnceLock;
 use step::Step;
 
 /// Why a block was not executed on its list.
 pub(super) enum Failure {
     /// The list may be right, but cannot tell enough.
-    Unsuited(&'static str),
+    Unsuited,
     /// The list is wrong, or the block is, or something happened that cannot be explained.
     Doubt(Doubt),
 }
@@ -55,7 +56,7 @@ impl Failure {
     fn at(self, position: usize) -> Self {
         match self {
             Self::Doubt(Doubt(what)) => Self::Doubt(Doubt(format!("transaction {position}: {what}"))),
-            unsuited @ Self::Unsuited(_) => unsuited,
+            Self::Unsuited => Self::Unsuited,
         }
     }
 }
@@ -93,59 +94,67 @@ impl Engine {
         let spec_id = *env.spec_id();
         let count = block.transactions().len();
         let last = count as u32 + 1;
-        let claims =
-            Claims::new(list, last).ok_or_else(|| Failure::doubt("the supplied access list is not in order"))?;
-        let beneficiary = state.account(snapshot, env.block_env.beneficiary)?;
-        let context = BlockContext {
-            snapshot,
-            state,
-            block,
-            spec: spec_id,
-            cfg: env.cfg_env.clone(),
-            env: env.block_env.clone(),
-            beneficiary,
-            hashes: self.hashes.clone(),
-            transfers: TransferRules::new(&env.cfg_env, &env.block_env),
-            precompiles: BraidPrecompiles::new(spec_id, self.precompile_cache.clone(), None),
-            slots: self.take_slots(if outputs.report { count } else { 0 }),
-            unstarted: Default::default(),
-            lessons: &self.lessons,
-            keep_records: outputs.report,
-            timeline: outputs.report.then(Timeline::start),
-            is_exact: true,
-        };
         let threads = self.config.threads.max(1);
-        let shared = Shared::new(&context, &claims, threads);
         let nanos = block.header().gas_used / 3 + count as u64 * 2_000;
-        let pool = self.pool.as_ref().filter(|_| count > 1 && nanos >= self.config.min_parallel_nanos);
         self.memories.resize_with(threads.max(self.memories.len()), || None);
-        let checker = || Checker::new(&claims, state, snapshot, beneficiary);
+        let slots = self.take_slots(if outputs.report { count } else { 0 });
+        let mut memories = std::mem::take(&mut self.memories);
+        let pool = self.pool.as_ref().filter(|_| count > 1 && nanos >= self.config.min_parallel_nanos);
 
-        let before = || {
-            let mut step = Step::new(snapshot, state, &claims, 0, spec_id);
+        // All of this is made while the other threads wake up.
+        let (claims, context, shared) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        let prepare = || -> Result<Shared<'_>, Failure> {
+            let wrong = || Failure::doubt("the supplied access list is not in order");
+            let claims = claims.get_or_init(|| Claims::new(list, last)).as_ref().ok_or_else(wrong)?;
+            let beneficiary = state.account(snapshot, env.block_env.beneficiary)?;
+            let context = context.get_or_init(|| BlockContext {
+                snapshot,
+                state,
+                block,
+                spec: spec_id,
+                cfg: env.cfg_env.clone(),
+                env: env.block_env.clone(),
+                beneficiary,
+                hashes: self.hashes.clone(),
+                transfers: TransferRules::new(&env.cfg_env, &env.block_env),
+                precompiles: BraidPrecompiles::new(spec_id, self.precompile_cache.clone(), None),
+                slots,
+                unstarted: Default::default(),
+                lessons: &self.lessons,
+                keep_records: outputs.report,
+                timeline: outputs.report.then(Timeline::start),
+                is_exact: true,
+            });
+            Ok(Shared::new(context, claims, threads))
+        };
+        let before = |shared: &Shared<'_>| {
+            let mut step = Step::new(snapshot, state, shared.claims, 0, spec_id);
             block_hooks::pre_execution(&mut step, env.clone(), block, spec).map_err(Doubt::from)?;
-            let mut checker = checker();
+            let mut checker = shared.checker();
             step.finish(&mut checker)?;
-            shared.found(checker.found(), 0);
+            shared.found(checker.into_found());
             Ok(())
         };
-        run_all(&shared, pool, &mut self.memories, before);
-        let (executed, found) = shared.finish()?;
+        run_all(&shared, pool, &mut memories, prepare, before);
+        self.memories = memories;
+        let (executed, mut found) = shared.into_inner().unwrap_or_else(|| unreachable!("set by `run_all`"))?.finish()?;
+        let (Some(Some(claims)), Some(context)) = (claims.get(), context.into_inner()) else {
+            unreachable!("`prepare` was successful")
+        };
         let gas: u64 = executed.iter().map(|executed| executed.gas_used).sum();
         let longest = executed.iter().map(|executed| executed.gas_used).max().unwrap_or(0);
         let receipts = receipts(executed, block, context.cfg.tx_gas_limit_cap(), env.block_env.gas_limit)?;
 
-        let mut step = Step::new(snapshot, state, &claims, last, spec_id);
+        let mut step = Step::new(snapshot, state, claims, last, spec_id);
         let requests =
             block_hooks::post_execution(&mut step, env.clone(), block, spec, &receipts).map_err(Doubt::from)?;
-        let mut checker = checker();
+        let mut checker = Checker::new(claims, state, snapshot, context.beneficiary);
         step.finish(&mut checker)?;
-        let mut totals = found.totals;
-        totals += checker.found();
-        if totals != claims.totals() {
-            return Err(Failure::wrong(format!("it has {:?}, the block {totals:?}", claims.totals())));
+        found.merge(checker.into_found());
+        if found.totals != claims.totals() {
+            return Err(Failure::wrong(format!("it has {:?}, the block {:?}", claims.totals(), found.totals)));
         }
-        let diff = diff::state_diff(state, &claims);
+        let diff = if found.wipes { diff::state_diff(state, claims) } else { found.diff };
         let counters = Counters { native: found.native, ahead: count as u32 - found.native, ..Counters::default() };
         let plan =
             PlanSummary { groups: counters.ahead, critical_path_gas: longest, total_gas: gas, ..Default::default() };
@@ -165,16 +174,20 @@ impl Engine {
     }
 }
 
-/// Runs all transactions and, on this thread, what comes `before` them.
+/// Prepares the block, then runs all transactions and, on this thread, what comes `before` them.
 fn run_all<'b>(
-    shared: &'b Shared<'b>,
+    shared: &OnceLock<Result<Shared<'b>, Failure>>,
     pool: Option<&rayon::ThreadPool>,
     memories: &mut [Option<WorkerMemory>],
-    before: impl FnOnce() -> Result<(), Failure>,
+    prepare: impl FnOnce() -> Result<Shared<'b>, Failure>,
+    before: impl FnOnce(&Shared<'b>) -> Result<(), Failure>,
 ) {
     let Some((own, others)) = memories.split_first_mut() else { return };
     let run_here = || {
-        if let Err(failure) = before() {
+        let guard = ReleaseOnPanic(shared);
+        let Ok(shared) = shared.get_or_init(prepare) else { return };
+        drop(guard);
+        if let Err(failure) = before(shared) {
             shared.fail(failure);
         }
         run_worker(shared, own);
@@ -183,14 +196,29 @@ fn run_all<'b>(
         None => run_here(),
         Some(pool) => pool.in_place_scope(|scope| {
             for memory in others.iter_mut().take(pool.current_num_threads()) {
-                scope.spawn(move |_| run_worker(shared, memory));
+                scope.spawn(move |_| {
+                    if let Ok(shared) = shared.wait() {
+                        run_worker(shared, memory);
+                    }
+                });
             }
             run_here();
         }),
     }
 }
 
-fn run_worker<'b>(shared: &'b Shared<'b>, memory: &mut Option<WorkerMemory>) {
+/// Lets the other threads go if the one that prepares panics.
+struct ReleaseOnPanic<'a, 'b>(&'a OnceLock<Result<Shared<'b>, Failure>>);
+
+impl Drop for ReleaseOnPanic<'_, '_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.0.set(Err(Failure::Unsuited));
+        }
+    }
+}
+
+fn run_worker(shared: &Shared<'_>, memory: &mut Option<WorkerMemory>) {
     let own = memory.take().unwrap_or_else(|| shared.new_memory());
     *memory = Some(run::work(shared, own));
 }

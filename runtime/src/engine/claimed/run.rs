@@ -3,11 +3,15 @@
 //! Nobody waits for anybody: each worker takes the next transactions, runs each on what the list claims before it, and checks it at once.
 //! The first failure stops all.
 
-use super::{Failure, check::Checker, transfer::transfer};
+use super::{
+    Failure,
+    check::{Checker, Found},
+    transfer::transfer,
+};
 use crate::{
     engine::{block_context::BlockContext, report::SpanKind, timeline::Timeline},
     evm::{self, LeanEvm, WorkerMemory},
-    state::{Claims, Totals},
+    state::Claims,
 };
 use alloy_consensus::Transaction as _;
 use alloy_evm::FromRecoveredTx;
@@ -39,7 +43,7 @@ pub(crate) struct Executed {
 /// What the workers share.
 pub(crate) struct Shared<'b> {
     block: &'b BlockContext<'b>,
-    claims: &'b Claims<'b>,
+    pub(crate) claims: &'b Claims<'b>,
     threads: usize,
     /// The order in which transactions are taken: long ones first, lest one of them comes last and everybody else waits for it.
     order: Vec<u32>,
@@ -49,14 +53,6 @@ pub(crate) struct Shared<'b> {
     failure: Mutex<Option<Failure>>,
     executed: Vec<OnceLock<Executed>>,
     found: Mutex<Found>,
-}
-
-/// What the workers found together.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Found {
-    pub(crate) totals: Totals,
-    /// Transactions done without the EVM.
-    pub(crate) native: u32,
 }
 
 impl std::fmt::Debug for Shared<'_> {
@@ -108,18 +104,21 @@ impl<'b> Shared<'b> {
         WorkerMemory::new(self.block.hashes.clone())
     }
 
+    /// A checker for one worker.
+    pub(crate) fn checker(&self) -> Checker<'b> {
+        Checker::new(self.claims, self.block.state, self.block.snapshot, self.block.beneficiary)
+    }
+
     /// Takes note of what a checker found.
-    pub(crate) fn found(&self, totals: Totals, native: u32) {
-        let mut found = self.found.lock();
-        found.totals += totals;
-        found.native += native;
+    pub(crate) fn found(&self, found: Found) {
+        self.found.lock().merge(found);
     }
 
     /// Stops everybody.
     pub(crate) fn fail(&self, failure: Failure) {
         let mut first = self.failure.lock();
         // That the list does not suit explains any other failure.
-        if first.is_none() || matches!(failure, Failure::Unsuited(_)) {
+        if first.is_none() || matches!(failure, Failure::Unsuited) {
             *first = Some(failure);
         }
         self.is_stopped.store(true, Ordering::Relaxed);
@@ -136,7 +135,7 @@ impl<'b> Shared<'b> {
 }
 
 /// Works until all transactions are taken. Gives the memory back for the next block.
-pub(crate) fn work<'b>(shared: &'b Shared<'b>, memory: WorkerMemory) -> WorkerMemory {
+pub(crate) fn work<'b>(shared: &Shared<'b>, memory: WorkerMemory) -> WorkerMemory {
     let block = shared.block;
     let mut evm = evm::lean_evm(
         block.snapshot,
@@ -147,34 +146,30 @@ pub(crate) fn work<'b>(shared: &'b Shared<'b>, memory: WorkerMemory) -> WorkerMe
         block.env.clone(),
     );
     evm.ctx.journaled_state.claims = Some(shared.claims);
-    let mut checker = Checker::new(shared.claims, block.state, block.snapshot, block.beneficiary);
-    let mut native = 0;
+    let mut checker = shared.checker();
     'block: while let Some(places) = shared.take() {
         for place in places {
             if shared.is_stopped.load(Ordering::Relaxed) {
                 break 'block;
             }
             let position = shared.order[place] as usize;
-            match run(shared, &mut evm, &mut checker, position) {
-                Ok(is_native) => native += u32::from(is_native),
-                Err(failure) => {
-                    shared.fail(failure.at(position));
-                    break 'block;
-                }
+            if let Err(failure) = run(shared, &mut evm, &mut checker, position) {
+                shared.fail(failure.at(position));
+                break 'block;
             }
         }
     }
-    shared.found(checker.found(), native);
+    shared.found(checker.into_found());
     evm.ctx.journaled_state.into_memory()
 }
 
-/// Runs and checks one transaction. True when the EVM was not needed.
+/// Runs and checks one transaction.
 fn run<'b>(
-    shared: &'b Shared<'b>,
+    shared: &Shared<'b>,
     evm: &mut LeanEvm<'b>,
     checker: &mut Checker<'b>,
     position: usize,
-) -> Result<bool, Failure> {
+) -> Result<(), Failure> {
     let block = shared.block;
     let started = block.timeline.as_ref().map(Timeline::now);
     let note = |kind| {
@@ -184,9 +179,10 @@ fn run<'b>(
     };
     if transfer(block, shared.claims, checker, position)? {
         note(SpanKind::Native);
+        checker.count_native();
         let gas_used = crate::engine::native::TRANSFER_GAS;
         let _ = shared.executed[position].set(Executed { success: true, gas_used, logs: Vec::new() });
-        return Ok(true);
+        return Ok(());
     }
     let env = TxEnv::from_recovered_tx(&block.block.transactions()[position], block.block.senders()[position]);
     let index = position as u32 + 1;
@@ -209,5 +205,5 @@ fn run<'b>(
     };
     let _ = shared.executed[position].set(Executed { success, gas_used, logs });
     note(SpanKind::Ahead);
-    Ok(false)
+    Ok(())
 }

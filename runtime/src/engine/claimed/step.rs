@@ -85,7 +85,7 @@ impl<'b> Step<'b> {
             return Err(error.into());
         }
         if self.is_unsuited {
-            return Err(Failure::Unsuited("a system call destroys an account"));
+            return Err(Failure::Unsuited);
         }
         const NEW: AccountState = AccountState { balance: U256::ZERO, nonce: 0, code_hash: KECCAK_EMPTY };
         for account in self.accounts.values().filter(|account| account.is_committed) {
