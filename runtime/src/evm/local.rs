@@ -6,7 +6,7 @@
 
 use crate::{
     AccountState,
-    state::{AccountEntry, AccountRef, BlockState, Claims, KeyHasher, Listed, LoadedAccount, SlotRef, Snapshot, SnapshotError},
+    state::{AccountEntry, AccountRef, BlockState, Claims, KeyHasher, Listed, LoadedAccount, Place, SlotRef, Snapshot, SnapshotError},
 };
 use alloy_primitives::{Address, U256};
 use hashbrown::HashTable;
@@ -56,8 +56,9 @@ pub(crate) struct LocalAccount {
     pub(crate) code_set: bool,
     /// Where a supplied list has the account.
     pub(crate) listed: Listed,
-    /// That list changes the account somewhere.
+    /// That list changes the account somewhere, and so far before the running transaction.
     is_claimed: bool,
+    pub(crate) place: Place,
     /// This worker has told that the block accesses the account.
     pub(crate) is_counted: bool,
 }
@@ -89,6 +90,8 @@ pub(crate) struct LocalSlot {
     pub(crate) account: u32,
     /// Where a supplied list has the slot.
     pub(crate) listed: Listed,
+    /// How far in the list's changes of the slot the running transaction is.
+    pub(crate) place: u32,
     /// This worker has told that the block accesses the slot.
     pub(crate) is_counted: bool,
 }
@@ -210,7 +213,8 @@ impl LocalView {
         let entry = state.account(snapshot, address)?;
         let position = self.accounts.len() as u32;
         let listed = claims.map_or(Listed::NOT, |claims| claims.find(&address));
-        let loaded = self.load(claims, &entry, listed);
+        let place = claims.map_or_else(Place::default, |claims| claims.place(listed, Place::default(), self.index));
+        let loaded = self.load(claims, &entry, listed, place);
         let mut account = Account::default();
         account.info = AccountInfo { code: loaded.new_code, ..info_of(loaded.state) };
         self.accounts.push(LocalAccount {
@@ -223,6 +227,7 @@ impl LocalView {
             slack: U256::MAX,
             code_set: false,
             listed,
+            place,
             is_claimed: claims.is_some_and(|claims| claims.changes_account(listed)),
             is_counted: false,
         });
@@ -235,24 +240,29 @@ impl LocalView {
     }
 
     /// The account before the running transaction: by the list if there are claims, else as far as it is committed.
-    fn load(&self, claims: Option<&Claims<'_>>, entry: &AccountEntry, listed: Listed) -> LoadedAccount {
+    fn load(&self, claims: Option<&Claims<'_>>, entry: &AccountEntry, listed: Listed, place: Place) -> LoadedAccount {
         match claims {
             None => entry.load(self.index, self.at_its_turn),
             Some(claims) => {
-                let claimed = claims.account_before(listed, entry, self.index);
+                let claimed = claims.account_before(listed, entry, place);
                 LoadedAccount { state: claimed.state, new_code: claimed.new_code, version: 0 }
             }
         }
     }
 
     fn refresh_account(&mut self, claims: Option<&Claims<'_>>, position: u32) {
-        let record = &self.accounts[position as usize];
+        let record = &mut self.accounts[position as usize];
         let is_stale = match claims {
             None => record.version != record.entry.version() || record.entry.seed().is_some(),
-            Some(_) => record.is_claimed,
+            Some(claims) if record.is_claimed => {
+                record.place = claims.place(record.listed, record.place, self.index);
+                true
+            }
+            Some(_) => false,
         };
+        let record = &self.accounts[position as usize];
         let loaded =
-            (is_stale || record.code_set).then(|| self.load(claims, &record.entry, record.listed));
+            (is_stale || record.code_set).then(|| self.load(claims, &record.entry, record.listed, record.place));
         let record = &mut self.accounts[position as usize];
         record.serial = self.serial;
         if let Some(loaded) = loaded {
@@ -334,7 +344,7 @@ impl LocalView {
                 let listed = claims.map_or(Listed::NOT, |claims| claims.find_slot(listed, &slot));
                 let (stamp, serial, is_counted) = (None, 0, false);
                 let unread = EvmStorageSlot::default();
-                self.slots.push(LocalSlot { entry, slot: unread, stamp, serial, account, listed, is_counted });
+                self.slots.push(LocalSlot { entry, slot: unread, stamp, serial, account, listed, place: 0, is_counted });
                 let hash = self.hasher.slot(u64::from(account), &slot);
                 let (slots, hasher) = (&self.slots, &self.hasher);
                 self.slot_index.insert_unique(hash, position, |position| {
@@ -346,10 +356,13 @@ impl LocalView {
         };
         let owner = &self.accounts[account as usize];
         let record = &mut self.slots[position as usize];
+        if let Some(claims) = claims {
+            record.place = claims.place_slot(owner.listed, record.listed, record.place, self.index);
+        }
         let (value, stamp) = if owner.account.is_created() {
             (U256::ZERO, None)
         } else if let Some(claims) = claims {
-            (claims.slot_before(owner.listed, record.listed, self.index).unwrap_or(record.entry.base), Some(0))
+            (claims.slot_before(owner.listed, record.listed, record.place).unwrap_or(record.entry.base), Some(0))
         } else {
             let (value, stamp) = record.entry.read(self.index);
             (value, Some(stamp))

@@ -1,16 +1,16 @@
 //! A supplied block access list (EIP-7928) as a state to read from: what it claims that each transaction finds.
 //!
-//! Nothing is copied out of the list. [`Claims::find`] gives an account's position in it, [`Claims::account_before`] and
-//! [`Claims::slot_before`] the values before a block access index, and the `_at` functions what the list claims *at* an index, which
-//! is what the transaction there has to do. All are binary searches over the list's own vectors; most of those have one or two
-//! elements. Whether the claims are true is not asked here.
+//! Nothing is copied out of the list. [`Claims::find`] gives an account's position in it, [`Claims::place`] how far into the account's
+//! changes a block access index is. From there [`Claims::account_before`] has the values before that index, and the `_at` functions what the
+//! list claims *at* the index, which is what the transaction there has to do. Slots likewise. Whether the claims are true is not
+//! asked here.
 
 use super::account::AccountEntry;
 use crate::AccountState;
-use alloy_eip7928::{AccountChanges, BlockAccessIndex};
+use alloy_eip7928::{AccountChanges, BlockAccessIndex, StorageChange};
 use alloy_primitives::{Address, B256, U256, keccak256};
 use revm::{primitives::KECCAK_EMPTY, state::Bytecode};
-use std::sync::OnceLock;
+use std::{ops::Range, sync::OnceLock};
 
 /// What a list names in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,7 +47,80 @@ impl Listed {
     }
 }
 
+/// How far into an account's changes an index is: the number of changes before it. A place found before is a good hint where to look for
+/// the next one, since indices mostly ascend.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place {
+    balance: u32,
+    nonce: u32,
+    code: u32,
+}
+
 type Code = (B256, Bytecode);
+
+/// Where sorted keys begin, by their leading bits. Most keys are hashes, so a few of them share a bucket at most.
+#[derive(Debug)]
+struct Buckets {
+    shift: u32,
+    starts: Vec<u32>,
+}
+
+impl Buckets {
+    /// Of keys whose leading 64 bits these are.
+    fn new(keys: impl ExactSizeIterator<Item = u64>) -> Self {
+        let count = keys.len();
+        let bits = (usize::BITS - count.leading_zeros()).clamp(1, 24);
+        let mut buckets = Self { shift: u64::BITS - bits, starts: Vec::with_capacity((1 << bits) + 1) };
+        for (position, key) in keys.enumerate() {
+            let bucket = (key >> buckets.shift) as usize;
+            while buckets.starts.len() <= bucket {
+                buckets.starts.push(position as u32);
+            }
+        }
+        buckets.starts.resize((1 << bits) + 1, count as u32);
+        buckets
+    }
+
+    /// The positions at which a key with these leading bits can be.
+    fn of(&self, key: u64) -> Range<usize> {
+        let bucket = (key >> self.shift) as usize;
+        self.starts[bucket] as usize..self.starts[bucket + 1] as usize
+    }
+}
+
+fn leading_bits(address: &Address) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *address.0;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+const fn leading_bits_of_slot(slot: &U256) -> u64 {
+    slot.as_limbs()[3]
+}
+
+/// What is worth having beside an account's entry in the list.
+#[derive(Debug)]
+struct Detail {
+    /// Its code changes, analysed when they are first asked for.
+    codes: Vec<OnceLock<Code>>,
+    changes: Option<Buckets>,
+    reads: Option<Buckets>,
+}
+
+/// Slots of an account from which on they get an index.
+const MANY_SLOTS: usize = 32;
+
+impl Detail {
+    fn of(account: &AccountChanges) -> Option<Self> {
+        let AccountChanges { code_changes, storage_changes, storage_reads, .. } = account;
+        let (has_changes, has_reads) = (storage_changes.len() > MANY_SLOTS, storage_reads.len() > MANY_SLOTS);
+        (!code_changes.is_empty() || has_changes || has_reads).then(|| Self {
+            codes: code_changes.iter().map(|_| OnceLock::new()).collect(),
+            changes: has_changes
+                .then(|| Buckets::new(storage_changes.iter().map(|changes| leading_bits_of_slot(&changes.slot)))),
+            reads: has_reads.then(|| Buckets::new(storage_reads.iter().map(leading_bits_of_slot))),
+        })
+    }
+}
 
 /// A supplied list with an index over it.
 #[derive(Debug)]
@@ -56,11 +129,9 @@ pub(crate) struct Claims<'b> {
     totals: Totals,
     changed_accounts: usize,
     changed_slots: usize,
-    /// For each value of the leading bits of an address, the first account whose address has no smaller ones.
-    starts: Vec<u32>,
-    shift: u32,
-    /// The accounts that get code, in order, with their code: analysed when it is first asked for.
-    codes: Vec<(u32, Vec<OnceLock<Code>>)>,
+    accounts: Buckets,
+    /// Of the accounts that have any, by position.
+    details: Vec<(u32, Detail)>,
 }
 
 /// An account as the list has it before an index.
@@ -74,36 +145,24 @@ pub(crate) struct ClaimedAccount {
 impl<'b> Claims<'b> {
     /// `None` when the list is not in order, or speaks of indices beyond the block's last, `last`.
     pub(crate) fn new(list: &'b [AccountChanges], last: u32) -> Option<Self> {
-        let bits = (usize::BITS - list.len().leading_zeros()).clamp(1, 24);
-        let shift = u64::BITS - bits;
+        let is_in_order = list.windows(2).all(|pair| pair[0].address < pair[1].address);
+        if !is_in_order {
+            return None;
+        }
         let mut claims = Self {
             list,
             totals: Totals { accounts: list.len(), ..Totals::default() },
             changed_accounts: 0,
             changed_slots: 0,
-            starts: Vec::with_capacity((1 << bits) + 1),
-            shift,
-            codes: Vec::new(),
+            accounts: Buckets::new(list.iter().map(|account| leading_bits(&account.address))),
+            details: Vec::new(),
         };
-        let mut previous: Option<&Address> = None;
         for (position, account) in list.iter().enumerate() {
-            if previous.is_some_and(|previous| *previous >= account.address) {
-                return None;
-            }
-            previous = Some(&account.address);
-            let bucket = claims.bucket(&account.address);
-            while claims.starts.len() <= bucket {
-                claims.starts.push(position as u32);
-            }
             count_in_order(account, last, &mut claims.totals)?;
             claims.changed_accounts += usize::from(claims.changes_account(Listed(position as u32)));
             claims.changed_slots += account.storage_changes.len();
-            if !account.code_changes.is_empty() {
-                let codes = account.code_changes.iter().map(|_| OnceLock::new()).collect();
-                claims.codes.push((position as u32, codes));
-            }
+            claims.details.extend(Detail::of(account).map(|detail| (position as u32, detail)));
         }
-        claims.starts.resize((1 << bits) + 1, list.len() as u32);
         Some(claims)
     }
 
@@ -121,17 +180,11 @@ impl<'b> Claims<'b> {
         self.changed_slots
     }
 
-    fn bucket(&self, address: &Address) -> usize {
-        let [a, b, c, d, e, f, g, h, ..] = *address.0;
-        (u64::from_be_bytes([a, b, c, d, e, f, g, h]) >> self.shift) as usize
-    }
-
     /// Where the list has the account.
     pub(crate) fn find(&self, address: &Address) -> Listed {
-        let bucket = self.bucket(address);
-        let (start, end) = (self.starts[bucket] as usize, self.starts[bucket + 1] as usize);
-        match self.list[start..end].binary_search_by(|account| account.address.cmp(address)) {
-            Ok(offset) => Listed((start + offset) as u32),
+        let range = self.accounts.of(leading_bits(address));
+        match self.list[range.clone()].binary_search_by(|account| account.address.cmp(address)) {
+            Ok(offset) => Listed((range.start + offset) as u32),
             Err(_) => Listed::NOT,
         }
     }
@@ -143,11 +196,43 @@ impl<'b> Claims<'b> {
 
     /// Where the list has the slot of an account.
     pub(crate) fn find_slot(&self, account: Listed, slot: &U256) -> Listed {
-        let Some(account) = self.get(account) else { return Listed::NOT };
-        if let Ok(position) = account.storage_changes.binary_search_by(|changes| changes.slot.cmp(slot)) {
-            return Listed(position as u32);
+        let Some(AccountChanges { storage_changes, storage_reads, .. }) = self.get(account) else { return Listed::NOT };
+        let detail = self.detail(account);
+        let key = leading_bits_of_slot(slot);
+        let changes = detail.and_then(|detail| detail.changes.as_ref());
+        let range = changes.map_or(0..storage_changes.len(), |buckets| buckets.of(key));
+        if let Ok(offset) = storage_changes[range.clone()].binary_search_by(|changes| changes.slot.cmp(slot)) {
+            return Listed((range.start + offset) as u32);
         }
-        if account.storage_reads.binary_search(slot).is_ok() { Listed::READ } else { Listed::NOT }
+        let reads = detail.and_then(|detail| detail.reads.as_ref());
+        let range = reads.map_or(0..storage_reads.len(), |buckets| buckets.of(key));
+        if storage_reads[range].binary_search(slot).is_ok() { Listed::READ } else { Listed::NOT }
+    }
+
+    fn detail(&self, account: Listed) -> Option<&Detail> {
+        let found = self.details.binary_search_by_key(&account.0, |(position, _)| *position).ok()?;
+        Some(&self.details[found].1)
+    }
+
+    /// Where `index` is in the account's changes. `hint` is any place in the same account.
+    pub(crate) fn place(&self, account: Listed, hint: Place, index: u32) -> Place {
+        let Some(changes) = self.get(account) else { return hint };
+        Place {
+            balance: seek(&changes.balance_changes, hint.balance, index, |change| change.block_access_index),
+            nonce: seek(&changes.nonce_changes, hint.nonce, index, |change| change.block_access_index),
+            code: seek(&changes.code_changes, hint.code, index, |change| change.block_access_index),
+        }
+    }
+
+    /// Where `index` is in the slot's changes, likewise.
+    pub(crate) fn place_slot(&self, account: Listed, slot: Listed, hint: u32, index: u32) -> u32 {
+        self.slot(account, slot).map_or(hint, |changes| {
+            seek(changes, hint, index, |change| change.block_access_index)
+        })
+    }
+
+    fn slot(&self, account: Listed, slot: Listed) -> Option<&'b [StorageChange]> {
+        Some(&self.get(account)?.storage_changes.get(slot.0 as usize)?.changes)
     }
 
     /// Whether the list has any change of the account's balance, nonce or code.
@@ -159,60 +244,68 @@ impl<'b> Claims<'b> {
         })
     }
 
-    /// The account before `index`. An account that has nothing then does not exist, unless it never had anything else.
-    pub(crate) fn account_before(&self, account: Listed, entry: &AccountEntry, index: u32) -> ClaimedAccount {
+    /// The account before the index of `place`. An account that has nothing then does not exist, unless it never had anything else.
+    pub(crate) fn account_before(&self, account: Listed, entry: &AccountEntry, place: Place) -> ClaimedAccount {
         let Some(changes) = self.get(account) else { return ClaimedAccount { state: entry.base, new_code: None } };
         let base = entry.base.unwrap_or(AccountState { balance: U256::ZERO, nonce: 0, code_hash: KECCAK_EMPTY });
-        let balance = before(&changes.balance_changes, index, |change| change.block_access_index);
-        let nonce = before(&changes.nonce_changes, index, |change| change.block_access_index);
-        let code = before_position(&changes.code_changes, index, |change| change.block_access_index)
-            .and_then(|change| self.code(account, change));
+        let code = place.code.checked_sub(1).and_then(|change| self.code(account, change as usize));
         let state = AccountState {
-            balance: balance.map_or(base.balance, |change| change.post_balance),
-            nonce: nonce.map_or(base.nonce, |change| change.new_nonce),
+            balance: before(&changes.balance_changes, place.balance).map_or(base.balance, |change| change.post_balance),
+            nonce: before(&changes.nonce_changes, place.nonce).map_or(base.nonce, |change| change.new_nonce),
             code_hash: code.map_or(base.code_hash, |code| code.0),
         };
         let state = if state == base { entry.base } else { (!state.is_empty()).then_some(state) };
         ClaimedAccount { state, new_code: code.map(|code| code.1.clone()) }
     }
 
-    /// The slot before `index`, if the list has it changed before.
-    pub(crate) fn slot_before(&self, account: Listed, slot: Listed, index: u32) -> Option<U256> {
-        let slot = self.get(account)?.storage_changes.get(slot.0 as usize)?;
-        before(&slot.changes, index, |change| change.block_access_index).map(|change| change.new_value)
+    /// The account after the whole block.
+    pub(crate) fn account_after_all(&self, account: Listed, entry: &AccountEntry) -> ClaimedAccount {
+        self.account_before(account, entry, self.place(account, Place::default(), u32::MAX))
     }
 
-    /// The account's balance before `index`, in wei.
-    pub(crate) fn balance_before(&self, account: Listed, entry: &AccountEntry, index: u32) -> U256 {
-        let base = entry.base.map_or(U256::ZERO, |base| base.balance);
-        let Some(changes) = self.get(account) else { return base };
-        before(&changes.balance_changes, index, |change| change.block_access_index)
-            .map_or(base, |change| change.post_balance)
+    /// The account's balance before the index of `place`, in wei.
+    pub(crate) fn balance_before(&self, account: Listed, entry: &AccountEntry, place: Place) -> U256 {
+        self.get(account).and_then(|changes| before(&changes.balance_changes, place.balance)).map_or_else(
+            || entry.base.map_or(U256::ZERO, |base| base.balance),
+            |change| change.post_balance,
+        )
     }
 
-    /// The balance (wei) that the list claims for the account after `index`, if it is to change there.
-    pub(crate) fn balance_at(&self, account: Listed, index: u32) -> Option<U256> {
-        let changes = &self.get(account)?.balance_changes;
-        at(changes, index, |change| change.block_access_index).map(|position| changes[position].post_balance)
+    /// The balance (wei) that the list claims for the account after `index`, whose place is given, if it is to change there.
+    pub(crate) fn balance_at(&self, account: Listed, place: Place, index: u32) -> Option<U256> {
+        let change = self.get(account)?.balance_changes.get(place.balance as usize)?;
+        (change.block_access_index.0 == u64::from(index)).then_some(change.post_balance)
     }
 
     /// Likewise the nonce.
-    pub(crate) fn nonce_at(&self, account: Listed, index: u32) -> Option<u64> {
-        let changes = &self.get(account)?.nonce_changes;
-        at(changes, index, |change| change.block_access_index).map(|position| changes[position].new_nonce)
+    pub(crate) fn nonce_at(&self, account: Listed, place: Place, index: u32) -> Option<u64> {
+        let change = self.get(account)?.nonce_changes.get(place.nonce as usize)?;
+        (change.block_access_index.0 == u64::from(index)).then_some(change.new_nonce)
     }
 
     /// Likewise the hash of the code.
-    pub(crate) fn code_at(&self, account: Listed, index: u32) -> Option<B256> {
-        let change = at(&self.get(account)?.code_changes, index, |change| change.block_access_index)?;
-        self.code(account, change).map(|code| code.0)
+    pub(crate) fn code_at(&self, account: Listed, place: Place, index: u32) -> Option<B256> {
+        let change = self.get(account)?.code_changes.get(place.code as usize)?;
+        let is_at = change.block_access_index.0 == u64::from(index);
+        is_at.then(|| self.code(account, place.code as usize)).flatten().map(|code| code.0)
     }
 
-    /// Likewise the value of a slot, and whether that is its last one in the block.
-    pub(crate) fn slot_at(&self, account: Listed, slot: Listed, index: u32) -> Option<(U256, bool)> {
-        let changes = &self.get(account)?.storage_changes.get(slot.0 as usize)?.changes;
-        let position = at(changes, index, |change| change.block_access_index)?;
-        Some((changes[position].new_value, position + 1 == changes.len()))
+    /// The slot's value before the index of `place`, if the list has it changed before.
+    pub(crate) fn slot_before(&self, account: Listed, slot: Listed, place: u32) -> Option<U256> {
+        before(self.slot(account, slot)?, place).map(|change| change.new_value)
+    }
+
+    /// The slot's value after `index`, whose place is given, if it is to change there, and whether that is the last change.
+    pub(crate) fn slot_at(&self, account: Listed, slot: Listed, place: u32, index: u32) -> Option<(U256, bool)> {
+        let changes = self.slot(account, slot)?;
+        let change = changes.get(place as usize)?;
+        let is_last = place as usize + 1 == changes.len();
+        (change.block_access_index.0 == u64::from(index)).then_some((change.new_value, is_last))
+    }
+
+    /// The slot's value after the whole block, if it changes.
+    pub(crate) fn slot_after_all(&self, account: Listed, slot: Listed) -> Option<U256> {
+        Some(self.slot(account, slot)?.last()?.new_value)
     }
 
     /// Whether the list changes the account's balance, nonce or code after `index` once more.
@@ -231,25 +324,33 @@ impl<'b> Claims<'b> {
     }
 
     fn code(&self, account: Listed, change: usize) -> Option<&Code> {
-        let found = self.codes.binary_search_by_key(&account.0, |(position, _)| *position).ok()?;
         let bytes = &self.get(account)?.code_changes.get(change)?.new_code;
-        Some(self.codes[found].1.get(change)?.get_or_init(|| {
+        Some(self.detail(account)?.codes.get(change)?.get_or_init(|| {
             let code = Bytecode::new_raw_checked(bytes.clone()).unwrap_or_else(|_| Bytecode::new_legacy(bytes.clone()));
             (if bytes.is_empty() { KECCAK_EMPTY } else { keccak256(bytes) }, code)
         }))
     }
 }
 
-fn before<T>(changes: &[T], index: u32, of: impl Fn(&T) -> BlockAccessIndex) -> Option<&T> {
-    before_position(changes, index, of).map(|position| &changes[position])
+fn before<T>(changes: &[T], place: u32) -> Option<&T> {
+    changes.get((place as usize).checked_sub(1)?)
 }
 
-fn before_position<T>(changes: &[T], index: u32, of: impl Fn(&T) -> BlockAccessIndex) -> Option<usize> {
-    changes.partition_point(|change| of(change).0 < u64::from(index)).checked_sub(1)
-}
-
-fn at<T>(changes: &[T], index: u32, of: impl Fn(&T) -> BlockAccessIndex) -> Option<usize> {
-    changes.binary_search_by_key(&u64::from(index), |change| of(change).0).ok()
+/// Number of changes before `index`, looked for from `hint` on.
+fn seek<T>(changes: &[T], hint: u32, index: u32, of: impl Fn(&T) -> BlockAccessIndex) -> u32 {
+    let is_before = |change: &T| of(change).0 < u64::from(index);
+    let mut low = (hint as usize).min(changes.len());
+    if low > 0 && !is_before(&changes[low - 1]) {
+        low = 0;
+    }
+    let (mut high, mut step) = (low, 1);
+    while high < changes.len() && is_before(&changes[high]) {
+        low = high + 1;
+        high = low + step;
+        step *= 2;
+    }
+    let high = high.min(changes.len());
+    (low + changes[low..high].partition_point(is_before)) as u32
 }
 
 /// Adds up what the list says about an account; `None` when something in it is out of order.

@@ -14,7 +14,7 @@ mod snapshot;
 mod table;
 
 pub(crate) use account::{AccountEntry, AccountRef, LoadedAccount, SeededAccount};
-pub(crate) use claims::{Claims, Listed, Totals};
+pub(crate) use claims::{Claims, Listed, Place, Totals};
 pub(crate) use hash::KeyHasher;
 pub(crate) use slot::SlotRef;
 pub use snapshot::SnapshotError;

@@ -11,7 +11,7 @@ use super::Failure;
 use crate::{
     AccountDiff, AccountState, SlotDiff, StateDiff,
     evm::LocalView,
-    state::{AccountRef, BlockState, Claims, Listed, SlotRef, Snapshot, Totals},
+    state::{AccountRef, BlockState, Claims, Listed, Place, SlotRef, Snapshot, Totals},
 };
 use alloy_primitives::{B256, U256};
 use revm::{
@@ -34,17 +34,25 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// Adds what another checker found.
-    pub(crate) fn merge(&mut self, mut other: Self) {
-        self.totals += other.totals;
+    /// Nothing yet, with room for all changes of a list.
+    pub(crate) fn with_room_for(claims: &Claims<'_>) -> Self {
+        let diff = StateDiff {
+            accounts: Vec::with_capacity(claims.changed_accounts()),
+            slots: Vec::with_capacity(claims.changed_slots()),
+            contracts: Vec::new(),
+        };
+        Self { diff, ..Self::default() }
+    }
+
+    /// Takes over what a checker found so far.
+    pub(crate) fn take_from(&mut self, checker: &mut Checker<'_>) {
+        let other = &mut checker.found;
+        self.totals += std::mem::take(&mut other.totals);
         self.wipes |= other.wipes;
-        self.native += other.native;
-        if self.diff.slots.len() < other.diff.slots.len() {
-            std::mem::swap(&mut self.diff, &mut other.diff);
-        }
+        self.native += std::mem::take(&mut other.native);
         self.diff.accounts.append(&mut other.diff.accounts);
         self.diff.slots.append(&mut other.diff.slots);
-        other.diff.contracts.into_iter().for_each(|contract| self.add_contract(contract));
+        other.diff.contracts.drain(..).for_each(|contract| self.add_contract(contract));
     }
 
     fn add_contract(&mut self, contract: (B256, Bytecode)) {
@@ -61,6 +69,7 @@ pub(crate) struct Checker<'b> {
     snapshot: &'b dyn Snapshot,
     beneficiary: AccountRef,
     beneficiary_listed: Listed,
+    beneficiary_place: Place,
     beneficiary_is_counted: bool,
     found: Found,
 }
@@ -84,24 +93,20 @@ impl<'b> Checker<'b> {
             snapshot,
             beneficiary,
             beneficiary_listed: claims.find(&beneficiary.address),
+            beneficiary_place: Place::default(),
             beneficiary_is_counted: false,
             found: Found::default(),
         }
     }
 
-    /// What was found.
-    pub(crate) fn into_found(self) -> Found {
-        self.found
+    /// Enough was found to be handed in.
+    pub(crate) fn is_full(&self) -> bool {
+        self.found.diff.accounts.len() + self.found.diff.slots.len() >= 48
     }
 
     /// Counts a transaction that the EVM was not needed for.
     pub(crate) fn count_native(&mut self) {
         self.found.native += 1;
-    }
-
-    /// The account that fees go to.
-    pub(crate) const fn beneficiary(&self) -> AccountRef {
-        self.beneficiary
     }
 
     /// Checks the transaction with block access index `index`, which just ran in `view`, with its `fee` in wei.
@@ -136,7 +141,7 @@ impl<'b> Checker<'b> {
             if !is_destroyed && after.is_empty() && record.before.is_some() {
                 return Err(Failure::Unsuited);
             }
-            self.change(record.entry, record.listed, index, &before, &after)?;
+            self.change(record.entry, (record.listed, record.place), index, &before, &after)?;
             if is_destroyed {
                 self.destroyed(record.entry, record.listed, index)?;
             }
@@ -154,7 +159,7 @@ impl<'b> Checker<'b> {
             let after = record.slot.present_value;
             let is_gone = destroys && owner.account.status.contains(AccountStatus::SelfDestructed);
             if record.slot.original_value != after && !is_gone {
-                self.change_slot(&record.entry, owner.listed, record.listed, index, after)?;
+                self.change_slot(&record.entry, owner.listed, (record.listed, record.place), index, after)?;
             }
         }
         Ok(())
@@ -170,14 +175,16 @@ impl<'b> Checker<'b> {
         if fee.is_zero() {
             return Ok(());
         }
-        let before = self.claims.balance_before(listed, &entry, index);
+        let place = self.claims.place(listed, self.beneficiary_place, index);
+        self.beneficiary_place = place;
+        let before = self.claims.balance_before(listed, &entry, place);
         self.found.totals.changes += 1;
         let after = before.saturating_add(fee);
-        if self.claims.balance_at(listed, index) != Some(after) {
+        if self.claims.balance_at(listed, place, index) != Some(after) {
             return Err(Failure::wrong(format!("the balance of {} is false", entry.address)));
         }
         if !self.claims.changes_after(listed, index) {
-            let before = self.claims.account_before(listed, &entry, index).state.unwrap_or(NEW);
+            let before = self.claims.account_before(listed, &entry, place).state.unwrap_or(NEW);
             self.keep(entry, listed, AccountState { balance: after, ..before });
         }
         Ok(())
@@ -205,11 +212,11 @@ impl<'b> Checker<'b> {
         Ok(())
     }
 
-    /// Compares an account before and after `index` with the list.
+    /// Compares an account before and after `index` with the list; `listed` also says where in its changes that index is.
     pub(crate) fn change(
         &mut self,
         entry: AccountRef,
-        listed: Listed,
+        listed: (Listed, Place),
         index: u32,
         before: &AccountState,
         after: &AccountState,
@@ -217,15 +224,16 @@ impl<'b> Checker<'b> {
         if before == after {
             return Ok(());
         }
+        let (listed, place) = listed;
         let what = if before.balance != after.balance
-            && self.differs(self.claims.balance_at(listed, index) == Some(after.balance))
+            && self.differs(self.claims.balance_at(listed, place, index) == Some(after.balance))
         {
             "balance"
-        } else if before.nonce != after.nonce && self.differs(self.claims.nonce_at(listed, index) == Some(after.nonce))
+        } else if before.nonce != after.nonce && self.differs(self.claims.nonce_at(listed, place, index) == Some(after.nonce))
         {
             "nonce"
         } else if before.code_hash != after.code_hash
-            && self.differs(self.claims.code_at(listed, index) == Some(after.code_hash))
+            && self.differs(self.claims.code_at(listed, place, index) == Some(after.code_hash))
         {
             "code"
         } else {
@@ -265,12 +273,12 @@ impl<'b> Checker<'b> {
         &mut self,
         entry: &SlotRef,
         account: Listed,
-        slot: Listed,
+        slot: (Listed, u32),
         index: u32,
         after: U256,
     ) -> Result<(), Failure> {
         self.found.totals.changes += 1;
-        match self.claims.slot_at(account, slot, index) {
+        match self.claims.slot_at(account, slot.0, slot.1, index) {
             Some((claimed, is_last)) if claimed == after => {
                 if is_last && after != entry.base {
                     let (address, slot, original) = (entry.account.address, entry.slot, entry.base);
@@ -294,9 +302,10 @@ impl<'b> Checker<'b> {
         for slot in changed.chain(account.storage_reads.iter().copied()) {
             let slot_entry = self.state.slot(self.snapshot, entry, slot)?;
             let position = self.claims.find_slot(listed, &slot);
-            let before = self.claims.slot_before(listed, position, index).unwrap_or(slot_entry.base);
+            let place = self.claims.place_slot(listed, position, 0, index);
+            let before = self.claims.slot_before(listed, position, place).unwrap_or(slot_entry.base);
             if !before.is_zero() {
-                self.change_slot(&slot_entry, listed, position, index, U256::ZERO)?;
+                self.change_slot(&slot_entry, listed, (position, place), index, U256::ZERO)?;
             }
         }
         Ok(())

@@ -19,7 +19,7 @@ pub(crate) fn state_diff(state: &BlockState, claims: &Claims<'_>) -> StateDiff {
     state.for_each_account(|entry| add_account(&mut diff, claims, entry));
     state.for_each_slot(|entry| {
         let owner = entry.account.marks().position();
-        let Some(present) = claims.slot_before(owner, entry.marks().position(), u32::MAX) else { return };
+        let Some(present) = claims.slot_after_all(owner, entry.marks().position()) else { return };
         let original = if was_wiped(&entry.account) { U256::ZERO } else { entry.base };
         if original != present {
             diff.slots.push(SlotDiff { address: entry.account.address, slot: entry.slot, original, present });
@@ -37,7 +37,7 @@ fn add_account(diff: &mut StateDiff, claims: &Claims<'_>, entry: &AccountEntry) 
     if !claims.changes_account(listed) && entry.wiped_at() == 0 {
         return;
     }
-    let claimed = claims.account_before(listed, entry, u32::MAX);
+    let claimed = claims.account_after_all(listed, entry);
     let storage_wiped = was_wiped(entry);
     if claimed.state == entry.base && !storage_wiped {
         return;

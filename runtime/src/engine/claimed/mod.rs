@@ -132,7 +132,7 @@ impl Engine {
             block_hooks::pre_execution(&mut step, env.clone(), block, spec).map_err(Doubt::from)?;
             let mut checker = shared.checker();
             step.finish(&mut checker)?;
-            shared.found(checker.into_found());
+            shared.take_from(&mut checker);
             Ok(())
         };
         run_all(&shared, pool, &mut memories, prepare, before);
@@ -150,7 +150,7 @@ impl Engine {
             block_hooks::post_execution(&mut step, env.clone(), block, spec, &receipts).map_err(Doubt::from)?;
         let mut checker = Checker::new(claims, state, snapshot, context.beneficiary);
         step.finish(&mut checker)?;
-        found.merge(checker.into_found());
+        found.take_from(&mut checker);
         if found.totals != claims.totals() {
             return Err(Failure::wrong(format!("it has {:?}, the block {:?}", claims.totals(), found.totals)));
         }

@@ -6,7 +6,7 @@
 use super::{
     Failure,
     check::{Checker, Found},
-    transfer::transfer,
+    transfer::Transfers,
 };
 use crate::{
     engine::{block_context::BlockContext, report::SpanKind, timeline::Timeline},
@@ -82,7 +82,7 @@ impl<'b> Shared<'b> {
             is_stopped: AtomicBool::new(false),
             failure: Mutex::default(),
             executed: (0..transactions.len()).map(|_| OnceLock::new()).collect(),
-            found: Mutex::default(),
+            found: Mutex::new(Found::with_room_for(claims)),
         }
     }
 
@@ -109,9 +109,9 @@ impl<'b> Shared<'b> {
         Checker::new(self.claims, self.block.state, self.block.snapshot, self.block.beneficiary)
     }
 
-    /// Takes note of what a checker found.
-    pub(crate) fn found(&self, found: Found) {
-        self.found.lock().merge(found);
+    /// Takes over what a checker found so far.
+    pub(crate) fn take_from(&self, checker: &mut Checker<'_>) {
+        self.found.lock().take_from(checker);
     }
 
     /// Stops everybody.
@@ -147,19 +147,23 @@ pub(crate) fn work<'b>(shared: &Shared<'b>, memory: WorkerMemory) -> WorkerMemor
     );
     evm.ctx.journaled_state.claims = Some(shared.claims);
     let mut checker = shared.checker();
+    let mut transfers = Transfers::new(block, shared.claims);
     'block: while let Some(places) = shared.take() {
         for place in places {
             if shared.is_stopped.load(Ordering::Relaxed) {
                 break 'block;
             }
             let position = shared.order[place] as usize;
-            if let Err(failure) = run(shared, &mut evm, &mut checker, position) {
+            if let Err(failure) = run(shared, &mut evm, &mut transfers, &mut checker, position) {
                 shared.fail(failure.at(position));
                 break 'block;
             }
+            if checker.is_full() {
+                shared.take_from(&mut checker);
+            }
         }
     }
-    shared.found(checker.into_found());
+    shared.take_from(&mut checker);
     evm.ctx.journaled_state.into_memory()
 }
 
@@ -167,6 +171,7 @@ pub(crate) fn work<'b>(shared: &Shared<'b>, memory: WorkerMemory) -> WorkerMemor
 fn run<'b>(
     shared: &Shared<'b>,
     evm: &mut LeanEvm<'b>,
+    transfers: &mut Transfers<'b>,
     checker: &mut Checker<'b>,
     position: usize,
 ) -> Result<(), Failure> {
@@ -177,7 +182,7 @@ fn run<'b>(
             timeline.ran(position, started, kind);
         }
     };
-    if transfer(block, shared.claims, checker, position)? {
+    if transfers.run(checker, position)? {
         note(SpanKind::Native);
         checker.count_native();
         let gas_used = crate::engine::native::TRANSFER_GAS;

@@ -7,7 +7,7 @@ use super::{Failure, check::Checker};
 use crate::{
     AccountState,
     engine::apply::settle,
-    state::{AccountRef, BlockState, Claims, Listed, SlotRef, Snapshot, SnapshotError},
+    state::{AccountRef, BlockState, Claims, Listed, Place, SlotRef, Snapshot, SnapshotError},
 };
 use alloy_primitives::{
     Address, B256, U256,
@@ -23,6 +23,7 @@ use std::fmt;
 struct SteppedAccount {
     entry: AccountRef,
     listed: Listed,
+    place: Place,
     before: Option<AccountState>,
     after: Option<AccountState>,
     /// Code that is not that of the parent state.
@@ -34,6 +35,7 @@ struct SteppedSlot {
     entry: SlotRef,
     owner: Listed,
     listed: Listed,
+    place: u32,
     before: U256,
     after: U256,
 }
@@ -91,12 +93,12 @@ impl<'b> Step<'b> {
         for account in self.accounts.values().filter(|account| account.is_committed) {
             checker.access(account.entry, account.listed)?;
             let (before, after) = (account.before.unwrap_or(NEW), account.after.unwrap_or(NEW));
-            checker.change(account.entry, account.listed, self.index, &before, &after)?;
+            checker.change(account.entry, (account.listed, account.place), self.index, &before, &after)?;
         }
         for slot in self.slots.values() {
             checker.access_slot(&slot.entry, slot.listed)?;
             if slot.before != slot.after {
-                checker.change_slot(&slot.entry, slot.owner, slot.listed, self.index, slot.after)?;
+                checker.change_slot(&slot.entry, slot.owner, (slot.listed, slot.place), self.index, slot.after)?;
             }
         }
         Ok(())
@@ -109,10 +111,12 @@ impl<'b> Step<'b> {
             Entry::Vacant(vacant) => {
                 let entry = self.state.account(self.snapshot, address)?;
                 let listed = self.claims.find(&address);
-                let claimed = self.claims.account_before(listed, &entry, self.index);
+                let place = self.claims.place(listed, Place::default(), self.index);
+                let claimed = self.claims.account_before(listed, &entry, place);
                 Ok(vacant.insert(SteppedAccount {
                     entry,
                     listed,
+                    place,
                     before: claimed.state,
                     after: claimed.state,
                     new_code: claimed.new_code,
@@ -139,8 +143,9 @@ impl<'b> Step<'b> {
             let slot_entry = state.slot(snapshot, entry, slot)?;
             let stepped = self.slots.entry((address, slot)).or_insert_with(|| {
                 let listed = claims.find_slot(owner, &slot);
-                let before = claims.slot_before(owner, listed, index).unwrap_or(slot_entry.base);
-                SteppedSlot { entry: slot_entry, owner, listed, before, after: before }
+                let place = claims.place_slot(owner, listed, 0, index);
+                let before = claims.slot_before(owner, listed, place).unwrap_or(slot_entry.base);
+                SteppedSlot { entry: slot_entry, owner, listed, place, before, after: before }
             });
             if account.status.contains(revm::state::AccountStatus::Touched) && value.is_changed() {
                 stepped.after = value.present_value;
@@ -183,7 +188,8 @@ impl Database for Step<'_> {
         let (entry, owner) = (account.entry, account.listed);
         let base = self.state.slot(self.snapshot, entry, slot)?.base;
         let listed = self.claims.find_slot(owner, &slot);
-        Ok(self.claims.slot_before(owner, listed, self.index).unwrap_or(base))
+        let place = self.claims.place_slot(owner, listed, 0, self.index);
+        Ok(self.claims.slot_before(owner, listed, place).unwrap_or(base))
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, SnapshotError> {
