@@ -18,7 +18,7 @@ mod step;
 mod transfer;
 
 use super::{
-    Doubt, Engine, blob_gas_used, block_context::BlockContext, ledger::Counters, native::TransferRules,
+    Doubt, Engine, Mode, blob_gas_used, block_context::BlockContext, ledger::Counters, native::TransferRules,
     plan::PlanSummary, report::ScheduleReport, timeline::Timeline,
 };
 use crate::{
@@ -99,7 +99,8 @@ impl Engine {
         self.memories.resize_with(threads.max(self.memories.len()), || None);
         let slots = self.take_slots(if outputs.report { count } else { 0 });
         let mut memories = std::mem::take(&mut self.memories);
-        let pool = self.pool.as_ref().filter(|_| count > 1 && nanos >= self.config.min_parallel_nanos);
+        let pays = nanos >= self.config.min_parallel_nanos || self.config.mode == Mode::Forced;
+        let pool = self.pool.as_ref().filter(|_| count > 1 && pays);
 
         // All of this is made while the other threads wake up.
         let (claims, context, shared) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
