@@ -40,8 +40,8 @@ use crate::{
     state::{BlockState, Snapshot, SnapshotError},
 };
 use block_context::BlockContext;
-use claimed::Failure;
 use braid_precompiles::{BraidPrecompiles, PrecompileCache, PrecompileCacheConfig};
+use claimed::Failure;
 use exact::{ExactList, ListCheck};
 use ledger::Stop;
 use lessons::Lessons;

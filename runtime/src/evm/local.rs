@@ -6,7 +6,10 @@
 
 use crate::{
     AccountState,
-    state::{AccountEntry, AccountRef, BlockState, Claims, KeyHasher, Listed, LoadedAccount, Place, SlotRef, Snapshot, SnapshotError},
+    state::{
+        AccountEntry, AccountRef, BlockState, Claims, KeyHasher, Listed, LoadedAccount, Place, SlotRef, Snapshot,
+        SnapshotError,
+    },
 };
 use alloy_primitives::{Address, U256};
 use hashbrown::HashTable;
@@ -344,7 +347,16 @@ impl LocalView {
                 let listed = claims.map_or(Listed::NOT, |claims| claims.find_slot(listed, &slot));
                 let (stamp, serial, is_counted) = (None, 0, false);
                 let unread = EvmStorageSlot::default();
-                self.slots.push(LocalSlot { entry, slot: unread, stamp, serial, account, listed, place: 0, is_counted });
+                self.slots.push(LocalSlot {
+                    entry,
+                    slot: unread,
+                    stamp,
+                    serial,
+                    account,
+                    listed,
+                    place: 0,
+                    is_counted,
+                });
                 let hash = self.hasher.slot(u64::from(account), &slot);
                 let (slots, hasher) = (&self.slots, &self.hasher);
                 self.slot_index.insert_unique(hash, position, |position| {

@@ -226,9 +226,7 @@ impl<'b> Claims<'b> {
 
     /// Where `index` is in the slot's changes, likewise.
     pub(crate) fn place_slot(&self, account: Listed, slot: Listed, hint: u32, index: u32) -> u32 {
-        self.slot(account, slot).map_or(hint, |changes| {
-            seek(changes, hint, index, |change| change.block_access_index)
-        })
+        self.slot(account, slot).map_or(hint, |changes| seek(changes, hint, index, |change| change.block_access_index))
     }
 
     fn slot(&self, account: Listed, slot: Listed) -> Option<&'b [StorageChange]> {
@@ -238,9 +236,7 @@ impl<'b> Claims<'b> {
     /// Whether the list has any change of the account's balance, nonce or code.
     pub(crate) fn changes_account(&self, account: Listed) -> bool {
         self.get(account).is_some_and(|account| {
-            !account.balance_changes.is_empty()
-                || !account.nonce_changes.is_empty()
-                || !account.code_changes.is_empty()
+            !account.balance_changes.is_empty() || !account.nonce_changes.is_empty() || !account.code_changes.is_empty()
         })
     }
 
@@ -265,10 +261,9 @@ impl<'b> Claims<'b> {
 
     /// The account's balance before the index of `place`, in wei.
     pub(crate) fn balance_before(&self, account: Listed, entry: &AccountEntry, place: Place) -> U256 {
-        self.get(account).and_then(|changes| before(&changes.balance_changes, place.balance)).map_or_else(
-            || entry.base.map_or(U256::ZERO, |base| base.balance),
-            |change| change.post_balance,
-        )
+        self.get(account)
+            .and_then(|changes| before(&changes.balance_changes, place.balance))
+            .map_or_else(|| entry.base.map_or(U256::ZERO, |base| base.balance), |change| change.post_balance)
     }
 
     /// The balance (wei) that the list claims for the account after `index`, whose place is given, if it is to change there.
@@ -382,4 +377,86 @@ fn count_in_order(account: &AccountChanges, last: u32, totals: &mut Totals) -> O
         totals.changes += (count > 0).then_some(count)?;
     }
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_eip7928::{BalanceChange, SlotChanges};
+
+    fn account(number: u64, balances: &[u64]) -> AccountChanges {
+        let mut account = AccountChanges::new(Address::from_word(keccak256(number.to_be_bytes())));
+        let change = |index: &u64| BalanceChange::new(BlockAccessIndex(*index), U256::from(index * 10));
+        account.balance_changes = balances.iter().map(change).collect();
+        account
+    }
+
+    fn list(mut accounts: Vec<AccountChanges>) -> Vec<AccountChanges> {
+        accounts.sort_unstable_by_key(|account| account.address);
+        accounts
+    }
+
+    #[test]
+    fn every_account_and_slot_is_found_and_no_other() {
+        let mut accounts: Vec<_> = (0..300).map(|number| account(number, &[])).collect();
+        let slots =
+            (0..100).map(|number: u64| U256::from_be_bytes(keccak256(number.to_be_bytes()).0) >> (number % 256));
+        let mut slots: Vec<U256> = slots.collect();
+        slots.sort_unstable();
+        slots.dedup();
+        let change = |slot: &U256| SlotChanges::new(*slot, vec![StorageChange::new(BlockAccessIndex(1), U256::ONE)]);
+        accounts[7].storage_changes = slots.iter().step_by(2).map(change).collect();
+        accounts[7].storage_reads = slots.iter().skip(1).step_by(2).copied().collect();
+        let owner = accounts[7].address;
+        let list = list(accounts);
+        let claims = Claims::new(&list, 1).unwrap();
+        for (position, account) in list.iter().enumerate() {
+            assert_eq!(claims.find(&account.address), Listed(position as u32));
+        }
+        assert_eq!(claims.find(&Address::ZERO), Listed::NOT);
+        assert_eq!(claims.find(&Address::repeat_byte(0xff)), Listed::NOT);
+        let owner = claims.find(&owner);
+        for (position, slot) in slots.iter().enumerate() {
+            let expected = if position % 2 == 0 { Listed(position as u32 / 2) } else { Listed::READ };
+            assert_eq!(claims.find_slot(owner, slot), expected);
+        }
+        assert_eq!(claims.find_slot(owner, &U256::MAX), Listed::NOT);
+        assert_eq!(claims.totals(), Totals { accounts: 300, slots: slots.len(), changes: slots.len().div_ceil(2) });
+    }
+
+    #[test]
+    fn a_place_is_the_same_whatever_the_hint() {
+        let indices: Vec<u64> = (0..40).map(|number| number * number / 7 + number).collect();
+        let list = vec![account(1, &indices)];
+        let last = *indices.last().unwrap() as u32;
+        let claims = Claims::new(&list, last).unwrap();
+        let entry = AccountEntry::new(list[0].address, None, None);
+        for hint in 0..=last + 1 {
+            let hint = claims.place(Listed(0), Place::default(), hint);
+            for index in 0..=last + 1 {
+                let place = claims.place(Listed(0), hint, index);
+                let before =
+                    indices.iter().rev().find(|other| **other < u64::from(index)).map_or(0, |index| index * 10);
+                assert_eq!(claims.balance_before(Listed(0), &entry, place), U256::from(before));
+                let at = indices.contains(&u64::from(index)).then(|| U256::from(index) * U256::from(10));
+                assert_eq!(claims.balance_at(Listed(0), place, index), at);
+            }
+        }
+    }
+
+    #[test]
+    fn lists_out_of_order_or_beyond_the_block_are_refused() {
+        let good = list((0..3).map(|number| account(number, &[1, 4])).collect());
+        assert!(Claims::new(&good, 4).is_some());
+        assert!(Claims::new(&good, 3).is_none());
+        let mut swapped = good.clone();
+        swapped.swap(0, 1);
+        assert!(Claims::new(&swapped, 4).is_none());
+        let mut descending = good.clone();
+        descending[1].balance_changes.reverse();
+        assert!(Claims::new(&descending, 4).is_none());
+        let mut unchanged = good;
+        unchanged[2].storage_changes.push(SlotChanges::new(U256::ZERO, Vec::new()));
+        assert!(Claims::new(&unchanged, 4).is_none(), "a slot named as changed must change");
+    }
 }

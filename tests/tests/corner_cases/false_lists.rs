@@ -4,8 +4,7 @@ use crate::stage::{BENEFICIARY, CONTRACT, NOBODY, OTHER, key, number, state, wor
 use alloy_eip7928::{AccountChanges, BlockAccessIndex, BlockAccessList};
 use alloy_primitives::{Address, U256};
 use braid_runtime::{
-    AccessHints, BlockError, BlockOutcome, Engine, EngineConfig, InvalidBlock, Mode, Outputs,
-    engine::Path,
+    AccessHints, BlockError, BlockOutcome, Engine, EngineConfig, InvalidBlock, Mode, Outputs, engine::Path,
     oracle::execute_serial,
 };
 use braid_tests::{
@@ -41,9 +40,9 @@ fn right_list(state: &MemoryState, builder: &BlockBuilder) -> (BlockOutcome, Blo
 }
 
 fn engines() -> impl Iterator<Item = Engine> {
-    [1, 2, 4, 8].into_iter().map(|threads| {
-        Engine::new(EngineConfig { mode: Mode::Forced, threads, ..EngineConfig::default() }).unwrap()
-    })
+    [1, 2, 4, 8]
+        .into_iter()
+        .map(|threads| Engine::new(EngineConfig { mode: Mode::Forced, threads, ..EngineConfig::default() }).unwrap())
 }
 
 /// Gives the list with one edit to engines of all sizes, which must all refuse it; and then the right one, whose outcome must be the oracle's.

@@ -229,7 +229,8 @@ impl<'b> Checker<'b> {
             && self.differs(self.claims.balance_at(listed, place, index) == Some(after.balance))
         {
             "balance"
-        } else if before.nonce != after.nonce && self.differs(self.claims.nonce_at(listed, place, index) == Some(after.nonce))
+        } else if before.nonce != after.nonce
+            && self.differs(self.claims.nonce_at(listed, place, index) == Some(after.nonce))
         {
             "nonce"
         } else if before.code_hash != after.code_hash

@@ -138,7 +138,8 @@ impl Engine {
         };
         run_all(&shared, pool, &mut memories, prepare, before);
         self.memories = memories;
-        let (executed, mut found) = shared.into_inner().unwrap_or_else(|| unreachable!("set by `run_all`"))?.finish()?;
+        let (executed, mut found) =
+            shared.into_inner().unwrap_or_else(|| unreachable!("set by `run_all`"))?.finish()?;
         let (Some(Some(claims)), Some(context)) = (claims.get(), context.into_inner()) else {
             unreachable!("`prepare` was successful")
         };

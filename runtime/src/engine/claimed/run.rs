@@ -30,7 +30,7 @@ use std::{
 };
 
 /// Transactions that a worker takes at a time, at most.
-const MOST: usize = 16;
+const MOST: usize = 8;
 
 /// What is left of a transaction that was found right.
 #[derive(Debug)]
@@ -47,6 +47,7 @@ pub(crate) struct Shared<'b> {
     threads: usize,
     /// The order in which transactions are taken: long ones first, lest one of them comes last and everybody else waits for it.
     order: Vec<u32>,
+    /// So many of them are long enough to be taken one by one.
     long: usize,
     next: AtomicUsize,
     is_stopped: AtomicBool,
@@ -65,13 +66,14 @@ impl<'b> Shared<'b> {
     pub(crate) fn new(block: &'b BlockContext<'b>, claims: &'b Claims<'b>, threads: usize) -> Self {
         let transactions = block.block.transactions();
         let gas_limit = |position: u32| transactions[position as usize].gas_limit();
-        // Gas limits are bounds only, but the best there is to know which transactions may be long.
-        let is_long = block.block.header().gas_used / (16 * threads as u64);
-        let (mut order, rest): (Vec<u32>, Vec<u32>) =
-            (0..transactions.len() as u32).partition(|position| threads > 1 && gas_limit(*position) > is_long);
-        order.sort_by_key(|position| Reverse(gas_limit(*position)));
-        let long = order.len();
-        order.extend(rest);
+        let mut order: Vec<u32> = (0..transactions.len() as u32).collect();
+        let mut long = 0;
+        if threads > 1 {
+            // Gas limits are bounds only, but the best there is to know which transactions may be long. Their magnitude is enough.
+            order.sort_by_key(|position| Reverse(gas_limit(*position).checked_ilog2()));
+            let is_long = block.block.header().gas_used / (32 * threads as u64);
+            long = order.partition_point(|position| gas_limit(*position) >= 1 << is_long.max(1).ilog2());
+        }
         Self {
             block,
             claims,
@@ -128,7 +130,8 @@ impl<'b> Shared<'b> {
     fn take(&self) -> Option<std::ops::Range<usize>> {
         let count = self.order.len();
         let seen = self.next.load(Ordering::Relaxed);
-        let wanted = if seen < self.long { 1 } else { (count.saturating_sub(seen) / (4 * self.threads)).clamp(1, MOST) };
+        let wanted =
+            if seen < self.long { 1 } else { (count.saturating_sub(seen) / (8 * self.threads)).clamp(1, MOST) };
         let start = self.next.fetch_add(wanted, Ordering::Relaxed);
         (start < count).then(|| start..count.min(start + wanted))
     }
