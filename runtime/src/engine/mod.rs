@@ -11,6 +11,7 @@
 
 mod apply;
 mod block_context;
+mod claimed;
 mod collect;
 mod config;
 mod everybody;
@@ -46,6 +47,7 @@ use crate::{
 };
 use block_context::BlockContext;
 use braid_precompiles::{BraidPrecompiles, PrecompileCache, PrecompileCacheConfig};
+use claimed::Failure;
 use exact::{ExactList, ListCheck};
 use ledger::Stop;
 use lessons::Lessons;
@@ -180,7 +182,20 @@ impl Engine {
             self.lessons.clear();
         }
         let mut state = self.state.take().unwrap_or_default();
-        let outcome = self.execute_parallel(snapshot, &state, block, spec, hints, outputs);
+        let claimed = match hints {
+            AccessHints::Exact(list) if claimed::is_suited(spec.spec_id(block.header())) => {
+                self.execute_claimed(snapshot, &state, block, spec, list, outputs)
+            }
+            _ => Err(Failure::Unsuited),
+        };
+        let outcome = match claimed {
+            Ok(outcome) => Ok(outcome),
+            Err(Failure::Doubt(doubt)) => Err(doubt),
+            Err(Failure::Unsuited) => {
+                collect::clear(&mut state, self.pool.as_ref());
+                self.execute_parallel(snapshot, &state, block, spec, hints, outputs)
+            }
+        };
         collect::clear(&mut state, self.pool.as_ref());
         self.state = Some(state);
         match outcome {
@@ -237,6 +252,10 @@ impl Engine {
         self.memories.resize_with(threads.max(self.memories.len()), || None);
         let beneficiary = state.account(snapshot, env.block_env.beneficiary).map_err(Doubt::from)?;
         let keep_records = outputs.access_list || outputs.report || exact.is_some();
+        let slots = std::mem::take(&mut self.slots);
+        if keep_records {
+            slots.iter().for_each(TransactionSlot::forget_record);
+        }
         let mut shared = Shared::new(
             BlockContext {
                 snapshot,
@@ -249,7 +268,7 @@ impl Engine {
                 hashes: self.hashes.clone(),
                 transfers: TransferRules::new(&env.cfg_env, &env.block_env),
                 precompiles: BraidPrecompiles::new(spec_id, self.precompile_cache.clone(), None),
-                slots: std::mem::take(&mut self.slots),
+                slots,
                 unstarted: Default::default(),
                 records: &self.records,
                 lessons: &self.lessons,

@@ -92,6 +92,11 @@ impl TransactionSlot {
         self.record.take()
     }
 
+    /// Drops what an earlier block has left, before records are to be looked at: it points into a state that is gone.
+    pub(crate) fn forget_record(&self) {
+        drop(self.take_record());
+    }
+
     /// Looks at the transaction's record, if there is one.
     pub(crate) fn with_record(&self, look: impl FnOnce(&TransactionRecord)) {
         if let Some(record) = self.record.take() {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     predict::{AccountFields, KeccakCache},
-    state::{BlockState, Snapshot, SnapshotDatabase, SnapshotError},
+    state::{BlockState, Claims, Snapshot, SnapshotDatabase, SnapshotError},
 };
 use alloy_primitives::{Address, B256, Log, U256};
 use revm::{
@@ -69,6 +69,8 @@ impl Warm {
 pub(crate) struct Journal<'b> {
     database: SnapshotDatabase<'b>,
     state: &'b BlockState,
+    /// A supplied list: if there is one, everything is read as it says, and nothing that was committed.
+    pub(crate) claims: Option<&'b Claims<'b>>,
     pub(crate) view: LocalView,
     pub(crate) changes: Vec<Change>,
     transient: TransientStorage,
@@ -101,6 +103,7 @@ impl<'b> Journal<'b> {
         Self {
             database: SnapshotDatabase(snapshot),
             state,
+            claims: None,
             view: memory.view,
             keccak: memory.keccak,
             lesson: None,
@@ -218,7 +221,7 @@ impl<'b> Journal<'b> {
         if is_cold && skip_cold_load {
             return Err(JournalLoadError::ColdLoadSkipped);
         }
-        let (position, _) = self.view.use_account(self.state, self.database.0, address)?;
+        let (position, _) = self.view.use_account(self.state, self.database.0, self.claims, address)?;
         if is_cold {
             self.changes.push(Change::AccountWarmed { account: position });
         }
@@ -285,7 +288,7 @@ impl<'b> Journal<'b> {
         if is_cold && skip_cold_load {
             return Err(JournalLoadError::ColdLoadSkipped);
         }
-        let position = self.view.use_slot(self.state, self.database.0, account, slot, known)?;
+        let position = self.view.use_slot(self.state, self.database.0, self.claims, account, slot, known)?;
         if is_cold {
             self.changes.push(Change::SlotWarmed { slot: position });
         }

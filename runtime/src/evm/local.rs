@@ -6,7 +6,10 @@
 
 use crate::{
     AccountState,
-    state::{AccountRef, BlockState, KeyHasher, SlotRef, Snapshot, SnapshotError},
+    state::{
+        AccountEntry, AccountRef, BlockState, Claims, KeyHasher, Listed, LoadedAccount, Place, SlotRef, Snapshot,
+        SnapshotError,
+    },
 };
 use alloy_primitives::{Address, U256};
 use hashbrown::HashTable;
@@ -54,6 +57,13 @@ pub(crate) struct LocalAccount {
     pub(crate) slack: U256,
     /// The running transaction set the code.
     pub(crate) code_set: bool,
+    /// Where a supplied list has the account.
+    pub(crate) listed: Listed,
+    /// That list changes the account somewhere, and so far before the running transaction.
+    is_claimed: bool,
+    pub(crate) place: Place,
+    /// This worker has told that the block accesses the account.
+    pub(crate) is_counted: bool,
 }
 
 impl LocalAccount {
@@ -81,6 +91,12 @@ pub(crate) struct LocalSlot {
     pub(crate) stamp: Option<u32>,
     serial: u32,
     pub(crate) account: u32,
+    /// Where a supplied list has the slot.
+    pub(crate) listed: Listed,
+    /// How far in the list's changes of the slot the running transaction is.
+    pub(crate) place: u32,
+    /// This worker has told that the block accesses the slot.
+    pub(crate) is_counted: bool,
 }
 
 /// The worker's records, and what the running transaction accessed.
@@ -175,16 +191,17 @@ impl LocalView {
         &mut self,
         state: &BlockState,
         snapshot: &dyn Snapshot,
+        claims: Option<&Claims<'_>>,
         address: Address,
     ) -> Result<(u32, bool), SnapshotError> {
         let position = match self.find_account(address) {
             Some(position) => position,
-            None => self.insert_account(state, snapshot, address)?,
+            None => self.insert_account(state, snapshot, claims, address)?,
         };
         if self.accounts[position as usize].serial == self.serial {
             return Ok((position, false));
         }
-        self.refresh_account(position);
+        self.refresh_account(claims, position);
         Ok((position, true))
     }
 
@@ -193,11 +210,14 @@ impl LocalView {
         &mut self,
         state: &BlockState,
         snapshot: &dyn Snapshot,
+        claims: Option<&Claims<'_>>,
         address: Address,
     ) -> Result<u32, SnapshotError> {
         let entry = state.account(snapshot, address)?;
         let position = self.accounts.len() as u32;
-        let loaded = entry.load(self.index, self.at_its_turn);
+        let listed = claims.map_or(Listed::NOT, |claims| claims.find(&address));
+        let place = claims.map_or_else(Place::default, |claims| claims.place(listed, Place::default(), self.index));
+        let loaded = self.load(claims, &entry, listed, place);
         let mut account = Account::default();
         account.info = AccountInfo { code: loaded.new_code, ..info_of(loaded.state) };
         self.accounts.push(LocalAccount {
@@ -209,6 +229,10 @@ impl LocalView {
             observed: Cell::new(0),
             slack: U256::MAX,
             code_set: false,
+            listed,
+            place,
+            is_claimed: claims.is_some_and(|claims| claims.changes_account(listed)),
+            is_counted: false,
         });
         let hash = self.hasher.address(&address);
         let (accounts, hasher) = (&self.accounts, &self.hasher);
@@ -218,11 +242,33 @@ impl LocalView {
         Ok(position)
     }
 
-    fn refresh_account(&mut self, position: u32) {
+    /// The account before the running transaction: by the list if there are claims, else as far as it is committed.
+    fn load(&self, claims: Option<&Claims<'_>>, entry: &AccountEntry, listed: Listed, place: Place) -> LoadedAccount {
+        match claims {
+            None => entry.load(self.index, self.at_its_turn),
+            Some(claims) => {
+                let claimed = claims.account_before(listed, entry, place);
+                LoadedAccount { state: claimed.state, new_code: claimed.new_code, version: 0 }
+            }
+        }
+    }
+
+    fn refresh_account(&mut self, claims: Option<&Claims<'_>>, position: u32) {
+        let record = &mut self.accounts[position as usize];
+        let is_stale = match claims {
+            None => record.version != record.entry.version() || record.entry.seed().is_some(),
+            Some(claims) if record.is_claimed => {
+                record.place = claims.place(record.listed, record.place, self.index);
+                true
+            }
+            Some(_) => false,
+        };
+        let record = &self.accounts[position as usize];
+        let loaded =
+            (is_stale || record.code_set).then(|| self.load(claims, &record.entry, record.listed, record.place));
         let record = &mut self.accounts[position as usize];
         record.serial = self.serial;
-        if record.version != record.entry.version() || record.code_set || record.entry.seed().is_some() {
-            let loaded = record.entry.load(self.index, self.at_its_turn);
+        if let Some(loaded) = loaded {
             let kept_code = !record.code_set
                 && loaded.state.map_or(KECCAK_EMPTY, |state| state.code_hash)
                     == record.before.map_or(KECCAK_EMPTY, |state| state.code_hash);
@@ -287,6 +333,7 @@ impl LocalView {
         &mut self,
         state: &BlockState,
         snapshot: &dyn Snapshot,
+        claims: Option<&Claims<'_>>,
         account: u32,
         slot: U256,
         known: Option<u32>,
@@ -296,7 +343,20 @@ impl LocalView {
             None => {
                 let entry = state.slot(snapshot, self.accounts[account as usize].entry, slot)?;
                 let position = self.slots.len() as u32;
-                self.slots.push(LocalSlot { entry, slot: EvmStorageSlot::default(), stamp: None, serial: 0, account });
+                let listed = self.accounts[account as usize].listed;
+                let listed = claims.map_or(Listed::NOT, |claims| claims.find_slot(listed, &slot));
+                let (stamp, serial, is_counted) = (None, 0, false);
+                let unread = EvmStorageSlot::default();
+                self.slots.push(LocalSlot {
+                    entry,
+                    slot: unread,
+                    stamp,
+                    serial,
+                    account,
+                    listed,
+                    place: 0,
+                    is_counted,
+                });
                 let hash = self.hasher.slot(u64::from(account), &slot);
                 let (slots, hasher) = (&self.slots, &self.hasher);
                 self.slot_index.insert_unique(hash, position, |position| {
@@ -306,10 +366,15 @@ impl LocalView {
                 position
             }
         };
-        let created = self.accounts[account as usize].account.is_created();
+        let owner = &self.accounts[account as usize];
         let record = &mut self.slots[position as usize];
-        let (value, stamp) = if created {
+        if let Some(claims) = claims {
+            record.place = claims.place_slot(owner.listed, record.listed, record.place, self.index);
+        }
+        let (value, stamp) = if owner.account.is_created() {
             (U256::ZERO, None)
+        } else if let Some(claims) = claims {
+            (claims.slot_before(owner.listed, record.listed, record.place).unwrap_or(record.entry.base), Some(0))
         } else {
             let (value, stamp) = record.entry.read(self.index);
             (value, Some(stamp))

@@ -7,6 +7,7 @@ mod delegation;
 mod destruction;
 mod envelope;
 mod exact_lists;
+mod false_lists;
 mod predictions;
 mod reads;
 mod stage;
