@@ -1,4 +1,5 @@
-//! Exact-list mode: the block comes with its own access list (EIP-7928), so every transaction can start at once.
+//! Exact-list mode for blocks whose list cannot tell everything (see [`super::claimed`], which all others take): the block comes with its own
+//! access list (EIP-7928), so every transaction can start at once, but is compared with the list in order.
 //!
 //! [`ExactList`] writes what the list says into the state before anything runs: slot versions, and account values by index. From then on each
 //! transaction reads exactly what the ones before it will have left. [`ListCheck`] follows the ordered commit and compares every access and

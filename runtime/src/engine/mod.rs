@@ -6,6 +6,8 @@
 //! [`record::TransactionRecord::holds`] alone, when all transactions before it are final. Everything else (predictions, edges, priorities) only decides
 //! how soon that happens.
 //!
+//! A block that comes with its own access list goes another way, without any order: [`claimed`].
+//!
 //! If anything happens that cannot be explained (a transaction that looks invalid, a read that fails, a broken invariant), the block is executed
 //! anew by the serial oracle, and its word counts.
 
