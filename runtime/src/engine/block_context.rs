@@ -1,6 +1,9 @@
 //! What all workers of a block share.
 
-use super::{lessons::Lessons, native::TransferRules, records::RecordPool, slots::TransactionSlot, timeline::Timeline};
+use super::{
+    lessons::Lessons, native::TransferRules, pace::Pace, records::RecordPool, slots::TransactionSlot,
+    timeline::Timeline,
+};
 use crate::{
     RecoveredBlock,
     predict::SharedHashes,
@@ -31,6 +34,8 @@ pub(crate) struct BlockContext<'b> {
     /// Planned transactions that are to run ahead and have not started yet.
     pub(crate) unstarted: AtomicU32,
     pub(crate) records: &'b RecordPool,
+    /// How fast blocks like this one went lately.
+    pub(crate) pace: Pace,
     /// Where recordings go.
     pub(crate) lessons: &'b Lessons,
     /// The block's own access list was supplied and is in the state.

@@ -176,6 +176,11 @@ impl Ledger {
         self.next += done.transfers;
     }
 
+    /// Gas used by all but the native transfers.
+    pub(crate) const fn evm_gas(&self) -> u64 {
+        self.gas_used - TRANSFER_GAS * self.counters.native as u64
+    }
+
     /// Pays the fees of the plain transfers so far in one addition, before anybody can look at the beneficiary.
     pub(crate) fn pay_pending_fees(&mut self, block: &BlockContext<'_>) {
         if let Some(fees) = self.pending_fees.take() {

@@ -22,6 +22,7 @@ mod ledger;
 mod lessons;
 mod native;
 mod ordered_database;
+mod pace;
 mod parted_vec;
 mod plan;
 mod queue;
@@ -55,6 +56,7 @@ use ledger::Stop;
 use lessons::Lessons;
 use native::TransferRules;
 use ordered_database::OrderedDatabase;
+use pace::Pace;
 use parking_lot::Mutex;
 use plan::Planner;
 use records::RecordPool;
@@ -76,6 +78,7 @@ pub struct Engine {
     slots: Vec<TransactionSlot>,
     records: RecordPool,
     runs: RunMemory,
+    pace: Pace,
     lessons: Lessons,
     /// Hashes that the planner has computed for its predictions.
     hashes: Option<Arc<SharedHashes>>,
@@ -122,6 +125,7 @@ impl Engine {
             slots: Vec::new(),
             records: RecordPool::default(),
             runs: RunMemory::default(),
+            pace: Pace::default(),
             lessons: Lessons::default(),
         })
     }
@@ -273,6 +277,7 @@ impl Engine {
                 slots,
                 unstarted: Default::default(),
                 records: &self.records,
+                pace: self.pace,
                 lessons: &self.lessons,
                 keep_records,
                 takes_runs: !keep_records && self.config.mode != Mode::Forced,
@@ -285,6 +290,7 @@ impl Engine {
             check,
         );
         stretches::execute(&mut shared, self.pool.as_ref(), &mut self.runs, &mut self.memories);
+        self.pace = shared.block.pace;
         let (slots, timeline, mut ledger, mut planner) = shared.finish();
         let plan = planner.summary;
         planner.clear();

@@ -27,10 +27,6 @@ use std::sync::{Arc, atomic::Ordering};
 /// Gas that a transaction is taken to use at most. Gas limits may be anything up to 2^64, and sums of them must not overflow.
 const MAX_PLANNED_GAS: u64 = 1 << 36;
 
-/// Rough cost of a transaction apart from its gas, and of gas, on one core: 19 µs and 51,000 gas is the mean on mainnet.
-const TRANSACTION_NANOS: u64 = 2_000;
-const GAS_PER_NANO: u64 = 3;
-
 /// What the plan of a block looks like.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PlanSummary {
@@ -133,7 +129,7 @@ impl Planner {
             self.next += 1;
         }
         self.summary.unknown += unknown as u32;
-        let ahead_pays = self.weigh(first, config);
+        let ahead_pays = self.weigh(first, block, config);
         for (offset, (class, _)) in self.planned.iter_mut().enumerate() {
             if *class == Class::Ahead && !ahead_pays {
                 *class = Class::Ordered;
@@ -282,7 +278,7 @@ impl Planner {
     }
 
     /// Finds the longest chain behind each transaction of the batch; false when running ahead would not pay.
-    fn weigh(&mut self, first: usize, config: &EngineConfig) -> bool {
+    fn weigh(&mut self, first: usize, block: &BlockContext<'_>, config: &EngineConfig) -> bool {
         self.longest.clear();
         self.longest.extend(self.planned.iter().map(|(_, gas)| *gas));
         self.edges.sort_unstable_by_key(|(from, to, _)| (*to, *from));
@@ -301,8 +297,9 @@ impl Planner {
             return true;
         }
         let span = (total as f64 / config.threads as f64).max(critical as f64);
-        let nanos = ahead().count() as u64 * TRANSACTION_NANOS + total / GAS_PER_NANO;
-        let is_worth_waking = first > 0 || nanos >= config.min_parallel_nanos;
+        // Gas limits say little. What the whole block used is known when it comes from others.
+        let used = Some(block.block.header().gas_used).filter(|used| *used > 0).unwrap_or(u64::MAX);
+        let is_worth_waking = first > self.start || block.pace.nanos(total.min(used)) >= config.min_parallel_nanos;
         total > 0 && is_worth_waking && total as f64 >= config.min_parallelism * span
     }
 

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::evm::WorkerMemory;
 use rayon::ThreadPool;
+use std::time::Instant;
 
 /// Executes and commits all transactions, or as far as the ledger's `stop`.
 pub(crate) fn execute(
@@ -38,22 +39,28 @@ pub(crate) fn execute(
             return;
         }
         shared.begin();
-        run_workers(shared, pool, worker_memories);
+        let gas_before = shared.ledger.get_mut().evm_gas();
+        let started = Instant::now();
+        let on_several = run_workers(shared, pool, worker_memories);
+        let gas = shared.ledger.get_mut().evm_gas() - gas_before;
+        shared.block.pace.measured(gas, started.elapsed(), on_several);
     }
 }
 
-/// Runs the workers, one of them on this thread.
-fn run_workers(shared: &Shared<'_>, pool: Option<&ThreadPool>, memories: &mut [Option<WorkerMemory>]) {
-    let Some((own, others)) = memories.split_first_mut() else { return };
-    match pool.filter(|_| shared.plan_first()) {
-        None => run_worker(shared, own, false),
-        Some(pool) => pool.in_place_scope(|scope| {
-            for memory in others.iter_mut().take(pool.current_num_threads()) {
-                scope.spawn(move |_| run_worker(shared, memory, true));
-            }
-            run_worker(shared, own, false);
-        }),
-    }
+/// Runs the workers, one of them on this thread. Tells whether there were others.
+fn run_workers(shared: &Shared<'_>, pool: Option<&ThreadPool>, memories: &mut [Option<WorkerMemory>]) -> bool {
+    let Some((own, others)) = memories.split_first_mut() else { return false };
+    let Some(pool) = pool.filter(|_| shared.plan_first()) else {
+        run_worker(shared, own, false);
+        return false;
+    };
+    pool.in_place_scope(|scope| {
+        for memory in others.iter_mut().take(pool.current_num_threads()) {
+            scope.spawn(move |_| run_worker(shared, memory, true));
+        }
+        run_worker(shared, own, false);
+    });
+    true
 }
 
 fn run_worker(shared: &Shared<'_>, memory: &mut Option<WorkerMemory>, is_helper: bool) {

@@ -18,8 +18,14 @@ mod step;
 mod transfer;
 
 use super::{
-    Doubt, Engine, Mode, blob_gas_used, block_context::BlockContext, ledger::Counters, native::TransferRules,
-    plan::PlanSummary, report::ScheduleReport, slots::TransactionSlot, timeline::Timeline,
+    Doubt, Engine, Mode, blob_gas_used,
+    block_context::BlockContext,
+    ledger::Counters,
+    native::{self, TransferRules},
+    plan::PlanSummary,
+    report::ScheduleReport,
+    slots::TransactionSlot,
+    timeline::Timeline,
 };
 use crate::{
     BlockOutcome, ChainSpec, Outputs, Receipt, RecoveredBlock, block_hooks,
@@ -32,7 +38,7 @@ use braid_precompiles::BraidPrecompiles;
 use check::Checker;
 use revm::{DatabaseRef, context::Cfg, primitives::hardfork::SpecId};
 use run::{Executed, Shared};
-use std::sync::OnceLock;
+use std::{sync::OnceLock, time::Instant};
 use step::Step;
 
 /// Why a block was not executed on its list.
@@ -95,7 +101,10 @@ impl Engine {
         let count = block.transactions().len();
         let last = count as u32 + 1;
         let threads = self.config.threads.max(1);
-        let nanos = block.header().gas_used / 3 + count as u64 * 2_000;
+        // A block that is still being built does not know yet.
+        let limits = || block.transactions().iter().map(|tx| tx.gas_limit().min(env.block_env.gas_limit)).sum();
+        let gas_used = Some(block.header().gas_used).filter(|used| *used > 0).unwrap_or_else(limits);
+        let nanos = self.pace.nanos(gas_used);
         self.memories.resize_with(threads.max(self.memories.len()), || None);
         let mut slots = std::mem::take(&mut self.slots);
         if outputs.report {
@@ -126,6 +135,7 @@ impl Engine {
                 slots,
                 unstarted: Default::default(),
                 records: &self.records,
+                pace: self.pace,
                 lessons: &self.lessons,
                 keep_records: outputs.report,
                 timeline: outputs.report.then(Timeline::start),
@@ -142,7 +152,9 @@ impl Engine {
             shared.take_from(&mut checker);
             Ok(())
         };
+        let started = Instant::now();
         run_all(&shared, pool, &mut memories, prepare, before);
+        let time = started.elapsed();
         self.memories = memories;
         let (executed, mut found) =
             shared.into_inner().unwrap_or_else(|| unreachable!("set by `run_all`"))?.finish()?;
@@ -150,6 +162,7 @@ impl Engine {
             unreachable!("`prepare` was successful")
         };
         let gas: u64 = executed.iter().map(|executed| executed.gas_used).sum();
+        self.pace.measured(gas - native::TRANSFER_GAS * u64::from(found.native), time, pool.is_some());
         let longest = executed.iter().map(|executed| executed.gas_used).max().unwrap_or(0);
         let receipts = receipts(executed, block, context.cfg.tx_gas_limit_cap(), env.block_env.gas_limit)?;
 
