@@ -8,6 +8,7 @@
 
 pub mod change;
 pub mod full_root;
+pub mod store;
 pub mod witness;
 
 pub use change::{AccountChange, AccountRecord, SlotChange};

@@ -1,0 +1,312 @@
+//! Tables in an MDBX file.
+//!
+//! Every call into the engine passes through this file, so this is where its traps are kept shut: sizes are checked
+//! before the call because the engine would end the process, write transactions stay on the thread that began them, and
+//! table handles are opened once, in a transaction that is committed.
+
+use super::{
+    Cursor, Entry, ReadTransaction, Store, StoreError, StoreSize, Table, TableSize, WriteTransaction, check_entry,
+    lock::{self, WriterLock},
+};
+use signet_libmdbx::{
+    Database, DatabaseFlags, Environment, EnvironmentFlags, Geometry, Mode, SyncMode, TransactionKind, WriteFlags,
+    tx::aliases::{RoTxUnsync, RwTxUnsync},
+};
+use std::{
+    borrow::Cow,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// When a commit is forced onto the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SyncPolicy {
+    /// With every commit.
+    #[default]
+    EveryCommit,
+    /// When [`Store::sync`] is called. A crash of the operating system falls back to the commit that was last synced, a
+    /// crash of the process alone loses nothing.
+    OnRequest,
+}
+
+/// How an MDBX store is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MdbxOptions {
+    /// When commits reach the disk.
+    pub sync: SyncPolicy,
+    /// Largest size of the file in bytes; address space is reserved for it.
+    pub size_limit: usize,
+    /// Bytes by which the file grows.
+    pub growth_step: usize,
+    /// Number of read transactions that may be open at once, over all processes.
+    pub max_readers: u64,
+}
+
+impl Default for MdbxOptions {
+    fn default() -> Self {
+        Self { sync: SyncPolicy::EveryCommit, size_limit: 4 << 40, growth_step: 64 << 20, max_readers: 1024 }
+    }
+}
+
+/// A store in a folder.
+#[derive(Debug)]
+pub struct MdbxStore {
+    environment: Environment,
+    tables: Arc<[Database]>,
+    limit: usize,
+    path: PathBuf,
+    /// `None` when opened read-only.
+    writer: Option<WriterLock>,
+}
+
+/// Name of the data file in the folder of a store.
+pub(super) const DATA_FILE: &str = "mdbx.dat";
+
+impl MdbxStore {
+    /// Opens the store of a folder for reading and writing, and makes it if there is none.
+    pub fn open(path: &Path, options: MdbxOptions) -> Result<Self, StoreError> {
+        lock::make_folder(path)?;
+        let writer = WriterLock::take(path)?;
+        let sync_mode = match options.sync {
+            SyncPolicy::EveryCommit => SyncMode::Durable,
+            SyncPolicy::OnRequest => SyncMode::SafeNoSync,
+        };
+        let environment = open_environment(path, options, Mode::ReadWrite { sync_mode })?;
+        let failed = |source| open_error(path, options.size_limit, source);
+        let transaction = environment.begin_rw_unsync().map_err(failed)?;
+        let tables = Table::ALL
+            .iter()
+            .map(|table| transaction.create_db(Some(table.name()), DatabaseFlags::empty()))
+            .collect::<Result<_, _>>()
+            .map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+        Ok(Self { environment, tables, limit: options.size_limit, path: path.to_path_buf(), writer: Some(writer) })
+    }
+
+    /// Opens the store of a folder for reading, beside a writer in this or another process or without one.
+    pub fn open_read_only(path: &Path, options: MdbxOptions) -> Result<Self, StoreError> {
+        if !path.join(DATA_FILE).is_file() {
+            return Err(StoreError::Missing(path.to_path_buf()));
+        }
+        let environment = open_environment(path, options, Mode::ReadOnly)?;
+        let failed = |source| open_error(path, options.size_limit, source);
+        let transaction = environment.begin_ro_unsync().map_err(failed)?;
+        let tables = Table::ALL
+            .iter()
+            .map(|table| transaction.open_db(Some(table.name())))
+            .collect::<Result<_, _>>()
+            .map_err(failed)?;
+        // Table handles outlive the transaction that opened them only if it is committed.
+        transaction.commit().map_err(failed)?;
+        Ok(Self { environment, tables, limit: options.size_limit, path: path.to_path_buf(), writer: None })
+    }
+
+    /// Folder of the store.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the store can be written.
+    pub fn is_writable(&self) -> bool {
+        self.writer.is_some()
+    }
+
+    /// Writes a copy without free pages to a new file.
+    pub fn copy_compacted(&self, target: &Path) -> Result<(), StoreError> {
+        use signet_libmdbx::ffi;
+        use std::os::unix::ffi::OsStrExt;
+        let folder = |source| StoreError::Folder { path: target.to_path_buf(), source };
+        if target.exists() {
+            return Err(folder(std::io::ErrorKind::AlreadyExists.into()));
+        }
+        let name = std::ffi::CString::new(target.as_os_str().as_bytes())
+            .map_err(|_| folder(std::io::ErrorKind::InvalidInput.into()))?;
+        let code = self.environment.with_raw_env_ptr(|environment| {
+            // SAFETY: the environment is open as long as `self`, and `name` is a string that ends with a zero byte.
+            unsafe { ffi::mdbx_env_copy(environment, name.as_ptr(), ffi::MDBX_CP_COMPACT) }
+        });
+        match code {
+            ffi::MDBX_SUCCESS => Ok(()),
+            code => {
+                let source = signet_libmdbx::MdbxError::from_err_code(code);
+                Err(StoreError::engine("copy the database", self.limit, source))
+            }
+        }
+    }
+}
+
+fn open_error(path: &Path, limit: usize, source: signet_libmdbx::MdbxError) -> StoreError {
+    match StoreError::engine("open it", limit, source) {
+        error @ (StoreError::DiskFull(_) | StoreError::SizeLimit { .. }) => error,
+        _ => StoreError::Open { path: path.to_path_buf(), source },
+    }
+}
+
+fn open_environment(path: &Path, options: MdbxOptions, mode: Mode) -> Result<Environment, StoreError> {
+    let mut builder = Environment::builder();
+    builder.set_flags(EnvironmentFlags { mode, no_rdahead: true, coalesce: true, ..Default::default() });
+    builder.set_max_dbs(Table::ALL.len() + 1);
+    builder.set_max_readers(options.max_readers);
+    if matches!(mode, Mode::ReadWrite { .. }) {
+        builder.set_geometry(Geometry {
+            size: Some(0..options.size_limit),
+            growth_step: Some(options.growth_step as isize),
+            shrink_threshold: Some(4 * options.growth_step as isize),
+            page_size: None,
+        });
+    }
+    builder.open(path).map_err(|source| open_error(path, options.size_limit, source))
+}
+
+impl Store for MdbxStore {
+    fn begin_read(&self) -> Result<Box<dyn ReadTransaction + Send>, StoreError> {
+        let transaction = self
+            .environment
+            .begin_ro_unsync()
+            .map_err(|source| StoreError::engine("begin a read transaction", self.limit, source))?;
+        Ok(Box::new(MdbxRead { transaction, tables: self.tables.clone(), limit: self.limit }))
+    }
+
+    fn begin_write(&self) -> Result<Box<dyn WriteTransaction + '_>, StoreError> {
+        if self.writer.is_none() {
+            return Err(StoreError::ReadOnly);
+        }
+        let transaction = self
+            .environment
+            .begin_rw_unsync()
+            .map_err(|source| StoreError::engine("begin a write transaction", self.limit, source))?;
+        Ok(Box::new(MdbxWrite { transaction, tables: &self.tables, limit: self.limit }))
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.environment
+            .sync(true)
+            .map(drop)
+            .map_err(|source| StoreError::engine("flush to the disk", self.limit, source))
+    }
+
+    fn size(&self) -> Result<StoreSize, StoreError> {
+        let failed = |source| StoreError::engine("read its size", self.limit, source);
+        let page = u64::from(self.environment.stat().map_err(failed)?.page_size());
+        let info = self.environment.info().map_err(failed)?;
+        let free = self
+            .environment
+            .freelist()
+            .map_err(|source| StoreError::read("read its list of free pages", self.limit, source))?;
+        let file = fs::metadata(self.path.join(DATA_FILE)).map_or(0, |metadata| metadata.len());
+        Ok(StoreSize { file, used: (info.last_pgno() as u64 + 1) * page, free: free as u64 * page })
+    }
+}
+
+impl Drop for MdbxStore {
+    fn drop(&mut self) {
+        if self.writer.is_some() {
+            // Nothing can be done about a failure here; the last steady commit stays.
+            let _ = self.environment.sync(true);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct MdbxRead {
+    transaction: RoTxUnsync,
+    tables: Arc<[Database]>,
+    limit: usize,
+}
+
+#[derive(Debug)]
+struct MdbxWrite<'a> {
+    transaction: RwTxUnsync,
+    tables: &'a [Database],
+    limit: usize,
+}
+
+macro_rules! read_transaction {
+    ($type:ty) => {
+        impl ReadTransaction for $type {
+            fn get(&self, table: Table, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StoreError> {
+                check_entry(table, key, &[])?;
+                self.transaction
+                    .get(self.tables[table.index()].dbi(), key)
+                    .map_err(|source| StoreError::read("read a value", self.limit, source))
+            }
+
+            fn cursor(&self, table: Table) -> Result<Box<dyn Cursor<'_> + '_>, StoreError> {
+                let cursor = self
+                    .transaction
+                    .cursor(self.tables[table.index()])
+                    .map_err(|source| StoreError::engine("open a cursor", self.limit, source))?;
+                Ok(Box::new(MdbxCursor { cursor, table, limit: self.limit }))
+            }
+
+            fn table_size(&self, table: Table) -> Result<TableSize, StoreError> {
+                let stat = self
+                    .transaction
+                    .db_stat(&self.tables[table.index()])
+                    .map_err(|source| StoreError::engine("read the size of a table", self.limit, source))?;
+                let pages = stat.branch_pages() + stat.leaf_pages() + stat.overflow_pages();
+                Ok(TableSize { entries: stat.entries() as u64, bytes: pages as u64 * u64::from(stat.page_size()) })
+            }
+        }
+    };
+}
+
+read_transaction!(MdbxRead);
+read_transaction!(MdbxWrite<'_>);
+
+impl WriteTransaction for MdbxWrite<'_> {
+    fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        check_entry(table, key, value)?;
+        self.transaction
+            .put(self.tables[table.index()], key, value, WriteFlags::UPSERT)
+            .map_err(|source| StoreError::engine("write a value", self.limit, source))
+    }
+
+    fn delete(&mut self, table: Table, key: &[u8]) -> Result<bool, StoreError> {
+        check_entry(table, key, &[])?;
+        self.transaction
+            .del(self.tables[table.index()], key, None)
+            .map_err(|source| StoreError::engine("remove a value", self.limit, source))
+    }
+
+    fn clear(&mut self, table: Table) -> Result<(), StoreError> {
+        self.transaction
+            .clear_db(self.tables[table.index()])
+            .map_err(|source| StoreError::engine("clear a table", self.limit, source))
+    }
+
+    fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        let limit = self.limit;
+        self.transaction.commit().map_err(|source| StoreError::engine("commit", limit, source))
+    }
+}
+
+struct MdbxCursor<'tx, K: TransactionKind> {
+    cursor: signet_libmdbx::Cursor<'tx, K>,
+    table: Table,
+    limit: usize,
+}
+
+impl<'tx, K: TransactionKind> Cursor<'tx> for MdbxCursor<'tx, K> {
+    fn first(&mut self) -> Result<Option<Entry<'tx>>, StoreError> {
+        self.cursor.first().map_err(|source| StoreError::read("move a cursor", self.limit, source))
+    }
+
+    fn last(&mut self) -> Result<Option<Entry<'tx>>, StoreError> {
+        self.cursor.last().map_err(|source| StoreError::read("move a cursor", self.limit, source))
+    }
+
+    fn seek(&mut self, key: &[u8]) -> Result<Option<Entry<'tx>>, StoreError> {
+        check_entry(self.table, key, &[])?;
+        self.cursor.set_range(key).map_err(|source| StoreError::read("move a cursor", self.limit, source))
+    }
+
+    fn next(&mut self) -> Result<Option<Entry<'tx>>, StoreError> {
+        self.cursor.next().map_err(|source| StoreError::read("move a cursor", self.limit, source))
+    }
+
+    fn previous(&mut self) -> Result<Option<Entry<'tx>>, StoreError> {
+        self.cursor.prev().map_err(|source| StoreError::read("move a cursor", self.limit, source))
+    }
+}
