@@ -6,11 +6,16 @@
 //! * [`full_root`] builds the root of a state that is completely known.
 //! * [`witness`] reads, and computes the root after a change of, a state of which only some trie nodes are known.
 
+mod block;
 pub mod change;
+mod encoding;
+mod error;
 pub mod full_root;
 pub mod store;
+mod trie;
 pub mod witness;
 
 pub use change::{AccountChange, AccountRecord, SlotChange};
+pub use error::StorageError;
 pub use full_root::{state_root, storage_root};
 pub use witness::{Trie, WitnessError, WitnessState};
