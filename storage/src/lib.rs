@@ -11,11 +11,12 @@ pub mod change;
 mod encoding;
 mod error;
 pub mod full_root;
+mod state;
 pub mod store;
 mod trie;
 pub mod witness;
 
-pub use change::{AccountChange, AccountRecord, SlotChange};
+pub use change::{AccountChange, AccountRecord, BlockChange, SlotChange};
 pub use error::StorageError;
 pub use full_root::{state_root, storage_root};
 pub use witness::{Trie, WitnessError, WitnessState};
