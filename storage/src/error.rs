@@ -141,15 +141,13 @@ pub enum StorageError {
         /// Block of the layer below it, or of the database.
         below: u64,
     },
-    /// A root computed from everything differs from the one that is stored.
-    #[error("{trie}: the stored leaves have root {actual}, recorded is {recorded}")]
-    RootDiffers {
+    /// A node computed from what is below it is not the one that is referred to from above.
+    #[error("{trie}: what is stored at path {path:?} does not have the hash that is recorded above it")]
+    NodeDiffers {
         /// Where.
         trie: Trie,
-        /// Root that is recorded.
-        recorded: B256,
-        /// Root of the leaves.
-        actual: B256,
+        /// Nibbles from the root to the node.
+        path: Nibbles,
     },
     /// Two tables that must agree do not.
     #[error("table {table} disagrees with the state at key {key}")]

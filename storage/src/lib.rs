@@ -8,15 +8,28 @@
 
 mod block;
 pub mod change;
+mod database;
 mod encoding;
 mod error;
 pub mod full_root;
+mod snapshot;
 mod state;
 pub mod store;
 mod trie;
 pub mod witness;
 
+pub use block::{Body, Head, Receipt, Transaction};
 pub use change::{AccountChange, AccountRecord, BlockChange, SlotChange};
+pub use database::{
+    ChainIdentity, Database, DatabaseOptions, DatabaseStats, Durability, ExecutedBlock, Genesis, HistoryLimit,
+    SCHEMA_VERSION, VerifyReport,
+};
+pub use encoding::DecodeError;
 pub use error::StorageError;
 pub use full_root::{state_root, storage_root};
+pub use snapshot::{Layer, PastState, Snapshot, StateRootTask, cache::CacheLimits};
+pub use state::{
+    proof::{AccountProof, SlotProof, StateWitness},
+    update::StateUpdate,
+};
 pub use witness::{Trie, WitnessError, WitnessState};

@@ -81,3 +81,10 @@ pub(crate) fn parse_slot(key: &[u8]) -> Result<(Address, U256), super::DecodeErr
 pub(crate) fn parse_address(key: &[u8]) -> Result<Address, super::DecodeError> {
     Address::try_from(key).map_err(|_| super::DecodeError::Length { what: "address", length: key.len() })
 }
+
+/// Reads the key of a node of a storage trie: hashed address and path.
+pub(crate) fn parse_storage_node(key: &[u8]) -> Result<(B256, Nibbles), super::DecodeError> {
+    let error = super::DecodeError::Length { what: "key of a storage trie node", length: key.len() };
+    let (account, path) = key.split_at_checked(32).ok_or(error)?;
+    Ok((B256::from_slice(account), super::decode_path(path)?))
+}

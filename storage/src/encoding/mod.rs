@@ -18,7 +18,7 @@ pub(crate) use block::{
 };
 pub(crate) use history::{MAX_SHARD, decode_shard, encode_shard};
 pub(crate) use metadata::{decode_head, decode_u32, decode_u64, encode_head};
-pub(crate) use path::encode_path;
+pub(crate) use path::{decode_path, encode_path};
 
 use alloy_primitives::U256;
 

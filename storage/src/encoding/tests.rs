@@ -56,6 +56,7 @@ proptest! {
     fn different_paths_have_different_keys(a in prop::collection::vec(0u8..16, 0..6), b in prop::collection::vec(0u8..16, 0..6)) {
         let key = |nibbles: &[u8]| key::account_node(&Nibbles::from_nibbles(nibbles));
         prop_assert_eq!(key(&a) == key(&b), a == b);
+        prop_assert_eq!(decode_path(&key(&a)), Ok(Nibbles::from_nibbles(&a)));
     }
 }
 

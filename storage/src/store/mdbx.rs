@@ -9,7 +9,8 @@ use super::{
     lock::{self, WriterLock},
 };
 use signet_libmdbx::{
-    Database, DatabaseFlags, Environment, EnvironmentFlags, Geometry, Mode, SyncMode, TransactionKind, WriteFlags,
+    Database, DatabaseFlags, Environment, EnvironmentFlags, Geometry, MdbxError, Mode, SyncMode, TransactionKind,
+    WriteFlags, ffi,
     tx::aliases::{RoTxUnsync, RwTxUnsync},
 };
 use std::{
@@ -61,7 +62,9 @@ pub struct MdbxStore {
 }
 
 /// Name of the data file in the folder of a store.
-pub(super) const DATA_FILE: &str = "mdbx.dat";
+const DATA_FILE: &str = "mdbx.dat";
+/// Name of the new data file while it is written.
+const COPY_FILE: &str = "mdbx.dat.compacting";
 
 impl MdbxStore {
     /// Opens the store of a folder for reading and writing, and makes it if there is none.
@@ -72,7 +75,7 @@ impl MdbxStore {
             SyncPolicy::EveryCommit => SyncMode::Durable,
             SyncPolicy::OnRequest => SyncMode::SafeNoSync,
         };
-        let environment = open_environment(path, options, Mode::ReadWrite { sync_mode })?;
+        let environment = open_environment(path, options, Mode::ReadWrite { sync_mode }, false)?;
         let failed = |source| open_error(path, options.size_limit, source);
         let transaction = environment.begin_rw_unsync().map_err(failed)?;
         let tables = Table::ALL
@@ -84,12 +87,47 @@ impl MdbxStore {
         Ok(Self { environment, tables, limit: options.size_limit, path: path.to_path_buf(), writer: Some(writer) })
     }
 
-    /// Opens the store of a folder for reading, beside a writer in this or another process or without one.
-    pub fn open_read_only(path: &Path, options: MdbxOptions) -> Result<Self, StoreError> {
-        if !path.join(DATA_FILE).is_file() {
+    /// Whether there is a store in a folder.
+    pub fn exists(path: &Path) -> bool {
+        path.join(DATA_FILE).is_file()
+    }
+
+    /// Replaces the file of a folder with a copy without free pages. Gives its length in bytes before and after.
+    ///
+    /// Nobody else may have the store open, not even for reading. A crash leaves the old file or the new one.
+    pub fn compact(path: &Path, options: MdbxOptions) -> Result<(u64, u64), StoreError> {
+        if !Self::exists(path) {
             return Err(StoreError::Missing(path.to_path_buf()));
         }
-        let environment = open_environment(path, options, Mode::ReadOnly)?;
+        let _writer = WriterLock::take(path)?;
+        let (data, copy) = (path.join(DATA_FILE), path.join(COPY_FILE));
+        let length = |file: &Path| fs::metadata(file).map_or(0, |metadata| metadata.len());
+        let failed = |source| StoreError::Folder { path: copy.clone(), source };
+        if copy.exists() {
+            fs::remove_file(&copy).map_err(failed)?;
+        }
+        let before = length(&data);
+        let mode = Mode::ReadWrite { sync_mode: SyncMode::Durable };
+        let environment = open_environment(path, options, mode, true)?;
+        let copied = copy_compacted(&environment, &copy, options.size_limit);
+        drop(environment);
+        if let Err(error) = copied {
+            // What was written so far is of no use; that it may stay behind is no reason to hide the error.
+            let _ = fs::remove_file(&copy);
+            return Err(error);
+        }
+        fs::File::open(&copy).and_then(|file| file.sync_all()).map_err(failed)?;
+        fs::rename(&copy, &data).map_err(failed)?;
+        fs::File::open(path).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        Ok((before, length(&data)))
+    }
+
+    /// Opens the store of a folder for reading, beside a writer in this or another process or without one.
+    pub fn open_read_only(path: &Path, options: MdbxOptions) -> Result<Self, StoreError> {
+        if !Self::exists(path) {
+            return Err(StoreError::Missing(path.to_path_buf()));
+        }
+        let environment = open_environment(path, options, Mode::ReadOnly, false)?;
         let failed = |source| open_error(path, options.size_limit, source);
         let transaction = environment.begin_ro_unsync().map_err(failed)?;
         let tables = Table::ALL
@@ -111,41 +149,40 @@ impl MdbxStore {
     pub fn is_writable(&self) -> bool {
         self.writer.is_some()
     }
+}
 
-    /// Writes a copy without free pages to a new file.
-    pub fn copy_compacted(&self, target: &Path) -> Result<(), StoreError> {
-        use signet_libmdbx::ffi;
-        use std::os::unix::ffi::OsStrExt;
-        let folder = |source| StoreError::Folder { path: target.to_path_buf(), source };
-        if target.exists() {
-            return Err(folder(std::io::ErrorKind::AlreadyExists.into()));
-        }
-        let name = std::ffi::CString::new(target.as_os_str().as_bytes())
-            .map_err(|_| folder(std::io::ErrorKind::InvalidInput.into()))?;
-        let code = self.environment.with_raw_env_ptr(|environment| {
-            // SAFETY: the environment is open as long as `self`, and `name` is a string that ends with a zero byte.
-            unsafe { ffi::mdbx_env_copy(environment, name.as_ptr(), ffi::MDBX_CP_COMPACT) }
-        });
-        match code {
-            ffi::MDBX_SUCCESS => Ok(()),
-            code => {
-                let source = signet_libmdbx::MdbxError::from_err_code(code);
-                Err(StoreError::engine("copy the database", self.limit, source))
-            }
-        }
+/// Writes a copy without free pages to a new file.
+fn copy_compacted(environment: &Environment, target: &Path, limit: usize) -> Result<(), StoreError> {
+    use std::{ffi::CString, os::unix::ffi::OsStrExt};
+    let name = CString::new(target.as_os_str().as_bytes()).map_err(|_| StoreError::Folder {
+        path: target.to_path_buf(),
+        source: std::io::ErrorKind::InvalidInput.into(),
+    })?;
+    let code = environment.with_raw_env_ptr(|environment| {
+        // SAFETY: the environment is open as long as it is borrowed, and `name` is a string that ends with a zero byte.
+        unsafe { ffi::mdbx_env_copy(environment, name.as_ptr(), ffi::MDBX_CP_COMPACT) }
+    });
+    match code {
+        ffi::MDBX_SUCCESS => Ok(()),
+        code => Err(StoreError::engine("copy the database", limit, MdbxError::from_err_code(code))),
     }
 }
 
-fn open_error(path: &Path, limit: usize, source: signet_libmdbx::MdbxError) -> StoreError {
+fn open_error(path: &Path, limit: usize, source: MdbxError) -> StoreError {
     match StoreError::engine("open it", limit, source) {
         error @ (StoreError::DiskFull(_) | StoreError::SizeLimit { .. }) => error,
         _ => StoreError::Open { path: path.to_path_buf(), source },
     }
 }
 
-fn open_environment(path: &Path, options: MdbxOptions, mode: Mode) -> Result<Environment, StoreError> {
+fn open_environment(
+    path: &Path,
+    options: MdbxOptions,
+    mode: Mode,
+    exclusive: bool,
+) -> Result<Environment, StoreError> {
     let mut builder = Environment::builder();
-    builder.set_flags(EnvironmentFlags { mode, no_rdahead: true, coalesce: true, ..Default::default() });
+    builder.set_flags(EnvironmentFlags { mode, exclusive, no_rdahead: true, coalesce: true, ..Default::default() });
     builder.set_max_dbs(Table::ALL.len() + 1);
     builder.set_max_readers(options.max_readers);
     if matches!(mode, Mode::ReadWrite { .. }) {
