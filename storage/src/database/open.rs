@@ -99,6 +99,12 @@ pub(super) fn initialise(store: &dyn Store, genesis: &Genesis) -> Result<Head, S
     if let Some(identity) = identity(&*transaction)? {
         return Err(StorageError::AlreadyInitialised(identity.genesis_hash));
     }
+    for table in Table::ALL {
+        // Without metadata there can be nothing else, unless what says whose it is was lost.
+        if transaction.table_size(*table)?.entries != 0 {
+            return Err(StorageError::TablesDisagree { table: *table, key: metadata::SCHEMA.into() });
+        }
+    }
     let transaction_mut: &mut dyn WriteTransaction = &mut *transaction;
     write::block(transaction_mut, &genesis.header, hash, &genesis.body, &[])?;
     write::codes(transaction_mut, &layer.codes)?;

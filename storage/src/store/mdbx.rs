@@ -5,7 +5,7 @@
 //! table handles are opened once, in a transaction that is committed.
 
 use super::{
-    Cursor, Entry, ReadTransaction, Store, StoreError, StoreSize, Table, TableSize, WriteTransaction, check_entry,
+    Cursor, Entry, ReadTransaction, Store, StoreError, StoreSize, Table, TableSize, WriteTransaction, check_entry, disk,
     lock::{self, WriterLock},
 };
 use signet_libmdbx::{
@@ -61,8 +61,12 @@ pub struct MdbxStore {
     writer: Option<WriterLock>,
 }
 
+/// What a failed write amounts to for the operating system (`EIO`).
+const INPUT_OUTPUT: MdbxError = MdbxError::Other(5);
 /// Name of the data file in the folder of a store.
 const DATA_FILE: &str = "mdbx.dat";
+/// Bytes of the smallest file that the engine itself writes: three pages of the smallest size of this crate's files.
+const HEADER_LENGTH: u64 = 3 * 4096;
 /// Name of the new data file while it is written.
 const COPY_FILE: &str = "mdbx.dat.compacting";
 
@@ -181,6 +185,11 @@ fn open_environment(
     mode: Mode,
     exclusive: bool,
 ) -> Result<Environment, StoreError> {
+    // The engine takes a file without a whole header for a new one, and would write over it.
+    let length = fs::metadata(path.join(DATA_FILE)).map_or(0, |metadata| metadata.len());
+    if (1..HEADER_LENGTH).contains(&length) {
+        return Err(StoreError::Open { path: path.to_path_buf(), source: MdbxError::Invalid });
+    }
     let mut builder = Environment::builder();
     builder.set_flags(EnvironmentFlags { mode, exclusive, no_rdahead: true, coalesce: true, ..Default::default() });
     builder.set_max_dbs(Table::ALL.len() + 1);
@@ -213,7 +222,7 @@ impl Store for MdbxStore {
             .environment
             .begin_rw_unsync()
             .map_err(|source| StoreError::engine("begin a write transaction", self.limit, source))?;
-        Ok(Box::new(MdbxWrite { transaction, tables: &self.tables, limit: self.limit }))
+        Ok(Box::new(MdbxWrite { transaction, tables: &self.tables, limit: self.limit, path: &self.path }))
     }
 
     fn sync(&self) -> Result<(), StoreError> {
@@ -257,6 +266,7 @@ struct MdbxWrite<'a> {
     transaction: RwTxUnsync,
     tables: &'a [Database],
     limit: usize,
+    path: &'a Path,
 }
 
 macro_rules! read_transaction {
@@ -314,8 +324,12 @@ impl WriteTransaction for MdbxWrite<'_> {
     }
 
     fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        let limit = self.limit;
-        self.transaction.commit().map_err(|source| StoreError::engine("commit", limit, source))
+        let Self { transaction, limit, path, .. } = *self;
+        transaction.commit().map_err(|source| match StoreError::engine("commit", limit, source) {
+            // The engine gives this for a write that was cut short.
+            StoreError::Engine { .. } if source == INPUT_OUTPUT && disk::is_full(path) => StoreError::DiskFull("commit"),
+            error => error,
+        })
     }
 }
 

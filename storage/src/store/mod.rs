@@ -9,6 +9,7 @@
 //!   and to others after [`WriteTransaction::commit`], all or nothing; dropping it discards it.
 //! * Keys are ordered as byte strings.
 
+mod disk;
 mod error;
 mod lock;
 mod mdbx;
