@@ -36,7 +36,7 @@ pub struct SlotChange {
     pub present: U256,
 }
 
-/// Everything that a block changes in the state. Nothing may be listed twice.
+/// Everything that a block changes in the state. Of what is listed twice, the last counts.
 ///
 /// * An account of which only slots change need not be listed among `accounts`.
 /// * An account that is wiped loses the slots it had before; slots listed for it are written afterwards.

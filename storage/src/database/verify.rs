@@ -13,6 +13,7 @@ use crate::{
     trie::check::check_trie,
     witness::Trie,
 };
+use alloy_consensus::proofs::calculate_transaction_root;
 use alloy_primitives::{B256, Bytes, KECCAK256_EMPTY, keccak256};
 use alloy_trie::EMPTY_ROOT_HASH;
 
@@ -34,7 +35,7 @@ pub struct VerifyReport {
 }
 
 impl Database {
-    /// Checks that the blocks form a chain, that the state has the root in the header of the head, that hashed and plain
+    /// Checks that the blocks form a chain with the right transactions, that change sets and their index agree, that the state has the root in the header of the head, that hashed and plain
     /// state agree, and that every code is there. `progress` is called now and then with the number of entries so far.
     pub fn verify(&self, progress: impl FnMut(u64)) -> Result<VerifyReport, StorageError> {
         let reader = self.shared.begin()?;
@@ -45,6 +46,8 @@ impl Database {
         verifier.plain_accounts(report.accounts)?;
         verifier.plain_slots(report.slots)?;
         report.codes = verifier.codes()?;
+        verifier.history(Table::AccountHistory, Table::AccountChanges)?;
+        verifier.history(Table::StorageHistory, Table::StorageChanges)?;
         Ok(report)
     }
 }
@@ -87,6 +90,22 @@ impl<'a, P: FnMut(u64)> Verifier<'a, P> {
             }
             if read::block_number(self.transaction, hash)? != Some(number) {
                 return Self::disagree(Table::BlockNumbers, hash.as_slice());
+            }
+            let body = read::body(self.transaction, number)?;
+            let body = body.ok_or(StorageError::MissingBlock { table: Table::Bodies, number })?;
+            if calculate_transaction_root(&body.transactions) != header.transactions_root {
+                return Self::disagree(Table::Bodies, &key);
+            }
+            let receipts = read::receipts(self.transaction, number)?;
+            let receipts = receipts.ok_or(StorageError::MissingBlock { table: Table::Receipts, number })?;
+            // The receipts root is not of a form that can be computed before Byzantium; the number always is.
+            if number != 0 && receipts.len() != body.transactions.len() {
+                return Self::disagree(Table::Receipts, &key);
+            }
+            for (index, signed) in (0u32..).zip(&body.transactions) {
+                if read::lookup(self.transaction, *signed.tx_hash())? != Some((number, index)) {
+                    return Self::disagree(Table::TransactionLookup, signed.tx_hash().as_slice());
+                }
             }
             parent = Some((number, hash));
             blocks += 1;
@@ -198,6 +217,38 @@ impl<'a, P: FnMut(u64)> Verifier<'a, P> {
             entry = cursor.next()?;
         }
         Ok(codes)
+    }
+}
+
+impl<P: FnMut(u64)> Verifier<'_, P> {
+    /// Every block in the index has its change set entry, and the other way round.
+    fn history(&mut self, index: Table, changes: Table) -> Result<(), StorageError> {
+        let mut indexed = 0;
+        let mut cursor = self.transaction.cursor(index)?;
+        let mut entry = cursor.first()?;
+        while let Some((key, value)) = entry {
+            let Some(subject) = key.len().checked_sub(8).map(|length| &key[..length]) else {
+                return Self::disagree(index, &key);
+            };
+            for number in crate::encoding::decode_shard(&value).map_err(crate::error::at(index, &key))? {
+                self.count();
+                indexed += 1;
+                let change = [&key::block(number), subject].concat();
+                match self.transaction.get(changes, &change)? {
+                    Some(before) if self.is_well_formed(changes, &before) => {}
+                    _ => return Self::disagree(changes, &change),
+                }
+            }
+            entry = cursor.next()?;
+        }
+        if self.transaction.table_size(changes)?.entries == indexed { Ok(()) } else { Self::disagree(changes, &[]) }
+    }
+
+    fn is_well_formed(&self, changes: Table, before: &[u8]) -> bool {
+        match changes {
+            Table::AccountChanges => super::history::decode_account_before(before).is_ok(),
+            _ => crate::encoding::decode_word(before).is_ok(),
+        }
     }
 }
 

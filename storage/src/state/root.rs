@@ -134,7 +134,15 @@ fn slot_changes(tries: &dyn StateTries, slots: &[SlotChange], root: B256) -> Vec
     } else {
         slots.par_iter().map(hashed).collect()
     };
-    changes.sort_unstable_by_key(|change| change.key);
+    changes.sort_by_key(|change| change.key);
+    // Of a slot that is listed twice the last value counts, as it does in a layer.
+    changes.dedup_by(|later, earlier| {
+        let same = later.key == earlier.key;
+        if same {
+            *earlier = *later;
+        }
+        same
+    });
     changes
 }
 

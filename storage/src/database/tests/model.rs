@@ -6,7 +6,7 @@ use crate::{
     state::tests::{Action, Actions, PlainState, apply, root_of},
     store::{MdbxOptions, MdbxStore},
 };
-use alloy_consensus::{Header, SignableTransaction, TxLegacy};
+use alloy_consensus::{Header, SignableTransaction, TxLegacy, proofs::calculate_transaction_root};
 use alloy_primitives::{Address, B256, Bytes, Signature, U256, keccak256};
 use alloy_trie::KECCAK_EMPTY;
 use revm::state::Bytecode;
@@ -68,20 +68,21 @@ impl Model {
         task.touch(actions.keys().copied(), change.slots.iter().map(|slot| (slot.address, slot.slot))).unwrap();
         let update = task.finish(&change).unwrap();
         assert_eq!(update.state_root(), root_of(&state), "block {number}");
-        let header = Header {
-            number,
-            parent_hash: self.hash(number - 1),
-            state_root: update.state_root(),
-            extra_data: branch.to_be_bytes().into(),
-            ..Default::default()
-        };
-        let hash = header.hash_slow();
-        let layer = Arc::new(Layer::new(number, hash, header.parent_hash, change, update));
         let signed = TxLegacy { nonce: number, gas_price: branch.into(), ..Default::default() };
         let body = Body {
             transactions: vec![Transaction::from(signed.into_signed(Signature::test_signature()))],
             ..Default::default()
         };
+        let header = Header {
+            number,
+            parent_hash: self.hash(number - 1),
+            state_root: update.state_root(),
+            transactions_root: calculate_transaction_root(&body.transactions),
+            extra_data: branch.to_be_bytes().into(),
+            ..Default::default()
+        };
+        let hash = header.hash_slow();
+        let layer = Arc::new(Layer::new(number, hash, header.parent_hash, change, update));
         let receipt = Receipt { success: true, cumulative_gas_used: 21_000 + number, ..Default::default() };
         self.headers.push(header.clone());
         self.states.push(state);
