@@ -9,8 +9,8 @@
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, keccak256};
 use braid_storage::{
-    AccountChange, AccountRecord, BlockChange, Body, Database, DatabaseOptions, ExecutedBlock, Genesis, Layer, SlotChange,
-    Snapshot, state_root,
+    AccountChange, AccountRecord, BlockChange, Body, Database, DatabaseOptions, ExecutedBlock, Genesis, Layer,
+    SlotChange, Snapshot, state_root,
 };
 use std::{
     path::PathBuf,
@@ -116,9 +116,9 @@ fn record(index: u64) -> AccountRecord {
 }
 
 fn whole_state(accounts: u64, slots: u64) -> BlockChange {
-    let account =
-        |index| AccountChange { address: address(index), present: Some(record(index)), storage_wiped: false };
-    let slot = |index| SlotChange { address: address(index % CONTRACTS), slot: slot(index), present: U256::from(index + 1) };
+    let account = |index| AccountChange { address: address(index), present: Some(record(index)), storage_wiped: false };
+    let slot =
+        |index| SlotChange { address: address(index % CONTRACTS), slot: slot(index), present: U256::from(index + 1) };
     BlockChange {
         accounts: (0..accounts).map(account).collect(),
         slots: (0..slots).map(slot).collect(),

@@ -183,9 +183,11 @@ impl Fold {
         for address in &layer.wiped {
             let mut wiped: BTreeMap<U256, U256> = BTreeMap::new();
             let mut malformed = None;
-            for_each_with_prefix(transaction, Table::Storage, address.as_slice(), |key, _| match key::parse_slot(key) {
-                Ok((_, slot)) => drop(wiped.insert(slot, U256::ZERO)),
-                Err(source) => malformed = Some(crate::error::at(Table::Storage, key)(source)),
+            for_each_with_prefix(transaction, Table::Storage, address.as_slice(), |key, _| {
+                match key::parse_slot(key) {
+                    Ok((_, slot)) => drop(wiped.insert(slot, U256::ZERO)),
+                    Err(source) => malformed = Some(crate::error::at(Table::Storage, key)(source)),
+                }
             })?;
             if let Some(error) = malformed {
                 return Err(error);

@@ -18,11 +18,7 @@ use std::collections::BTreeSet;
 
 /// Removes what is needed for reads below block `earliest`, from at most `most` blocks. Gives the first block whose state
 /// can be read afterwards.
-pub(super) fn prune(
-    transaction: &mut dyn WriteTransaction,
-    earliest: u64,
-    most: u64,
-) -> Result<u64, StorageError> {
+pub(super) fn prune(transaction: &mut dyn WriteTransaction, earliest: u64, most: u64) -> Result<u64, StorageError> {
     let from = read::history_from(&*transaction)?;
     let through = earliest.min(from.saturating_add(most));
     if through <= from {

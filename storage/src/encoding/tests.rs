@@ -7,9 +7,8 @@ use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
 use proptest::prelude::*;
 
 fn word() -> impl Strategy<Value = U256> {
-    (any::<[u8; 32]>(), 0usize..=256).prop_map(|(bytes, shift)| {
-        if shift == 256 { U256::ZERO } else { U256::from_be_bytes(bytes) >> shift }
-    })
+    (any::<[u8; 32]>(), 0usize..=256)
+        .prop_map(|(bytes, shift)| if shift == 256 { U256::ZERO } else { U256::from_be_bytes(bytes) >> shift })
 }
 
 fn record() -> impl Strategy<Value = AccountRecord> {
@@ -92,7 +91,12 @@ fn heads_and_lookups() {
 #[test]
 fn receipts() {
     let log = Log::new_unchecked(Address::repeat_byte(3), vec![B256::repeat_byte(4)], vec![5; 40].into());
-    let receipt = |tx_type| crate::block::Receipt { tx_type, success: true, cumulative_gas_used: 21_000, logs: vec![log.clone()] };
+    let receipt = |tx_type| crate::block::Receipt {
+        tx_type,
+        success: true,
+        cumulative_gas_used: 21_000,
+        logs: vec![log.clone()],
+    };
     let receipts = vec![receipt(alloy_consensus::TxType::Legacy), receipt(alloy_consensus::TxType::Eip7702)];
     let bytes = encode_receipts(&receipts);
     assert!(bytes.len() < 250, "no bloom is stored: {} bytes", bytes.len());

@@ -118,7 +118,11 @@ impl PastState {
 fn check(block: Head, reader: &Reader) -> Result<(), StorageError> {
     let transaction = &*reader.transaction;
     if read::block_hash(transaction, block.number)? != Some(block.hash) {
-        return Err(StorageError::SnapshotOutdated { number: block.number, hash: block.hash, head: reader.head.number });
+        return Err(StorageError::SnapshotOutdated {
+            number: block.number,
+            hash: block.hash,
+            head: reader.head.number,
+        });
     }
     let earliest = read::history_from(transaction)?;
     if block.number < earliest {

@@ -1,13 +1,7 @@
 //! Hashed state and trie nodes, through the layers.
 
 use super::{Layer, Snapshot};
-use crate::{
-    StorageError,
-    database::read,
-    encoding::HashedAccount,
-    state::tries::StateTries,
-    trie::source::NodeBytes,
-};
+use crate::{StorageError, database::read, encoding::HashedAccount, state::tries::StateTries, trie::source::NodeBytes};
 use alloy_primitives::{Address, B256, U256};
 use alloy_trie::Nibbles;
 use std::sync::Arc;

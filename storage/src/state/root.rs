@@ -45,7 +45,8 @@ fn compute(
     change: &BlockChange,
     siblings: Option<&Siblings>,
 ) -> Result<StateUpdate, StorageError> {
-    let mut by_address: AddressMap<OneAccount> = HashMap::with_capacity_and_hasher(change.accounts.len(), Default::default());
+    let mut by_address: AddressMap<OneAccount> =
+        HashMap::with_capacity_and_hasher(change.accounts.len(), Default::default());
     for account in &change.accounts {
         by_address.entry(account.address).or_default().account = Some(*account);
     }
@@ -129,11 +130,8 @@ fn slot_changes(tries: &dyn StateTries, slots: &[SlotChange], root: B256) -> Vec
         value: (!slot.present.is_zero()).then_some(slot.present),
         existed: root != EMPTY_ROOT_HASH && tries.slot_is_known_to_exist(slot.address, slot.slot),
     };
-    let mut changes: Vec<_> = if slots.len() < 256 {
-        slots.iter().map(hashed).collect()
-    } else {
-        slots.par_iter().map(hashed).collect()
-    };
+    let mut changes: Vec<_> =
+        if slots.len() < 256 { slots.iter().map(hashed).collect() } else { slots.par_iter().map(hashed).collect() };
     changes.sort_by_key(|change| change.key);
     // Of a slot that is listed twice the last value counts, as it does in a layer.
     changes.dedup_by(|later, earlier| {

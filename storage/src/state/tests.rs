@@ -7,8 +7,8 @@ use super::{
     update::StateUpdate,
 };
 use crate::{
-    AccountChange, AccountRecord, BlockChange, SlotChange, StorageError, WitnessState, encoding::HashedAccount, full_root,
-    trie::source::NodeBytes,
+    AccountChange, AccountRecord, BlockChange, SlotChange, StorageError, WitnessState, encoding::HashedAccount,
+    full_root, trie::source::NodeBytes,
 };
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_trie::{EMPTY_ROOT_HASH, KECCAK_EMPTY, Nibbles, TrieAccount, proof::verify_proof};
@@ -162,7 +162,9 @@ impl StateTries for MapTries {
 
     fn slot_under(&self, account: B256, prefix: &Nibbles) -> Result<Option<(B256, U256)>, StorageError> {
         let mut slots = self.slots.range((account, B256::ZERO)..=(account, B256::repeat_byte(0xff)));
-        Ok(slots.find(|((_, slot), _)| Nibbles::unpack(slot).starts_with(prefix)).map(|((_, slot), value)| (*slot, *value)))
+        Ok(slots
+            .find(|((_, slot), _)| Nibbles::unpack(slot).starts_with(prefix))
+            .map(|((_, slot), value)| (*slot, *value)))
     }
 
     fn account_node(&self, path: &Nibbles) -> Result<Option<NodeBytes>, StorageError> {

@@ -5,7 +5,8 @@
 //! table handles are opened once, in a transaction that is committed.
 
 use super::{
-    Cursor, Entry, ReadTransaction, Store, StoreError, StoreSize, Table, TableSize, WriteTransaction, check_entry, disk,
+    Cursor, Entry, ReadTransaction, Store, StoreError, StoreSize, Table, TableSize, WriteTransaction, check_entry,
+    disk,
     lock::{self, WriterLock},
 };
 use signet_libmdbx::{
@@ -179,12 +180,7 @@ fn open_error(path: &Path, limit: usize, source: MdbxError) -> StoreError {
     }
 }
 
-fn open_environment(
-    path: &Path,
-    options: MdbxOptions,
-    mode: Mode,
-    exclusive: bool,
-) -> Result<Environment, StoreError> {
+fn open_environment(path: &Path, options: MdbxOptions, mode: Mode, exclusive: bool) -> Result<Environment, StoreError> {
     // The engine takes a file without a whole header for a new one, and would write over it.
     let length = fs::metadata(path.join(DATA_FILE)).map_or(0, |metadata| metadata.len());
     if (1..HEADER_LENGTH).contains(&length) {
@@ -327,7 +323,9 @@ impl WriteTransaction for MdbxWrite<'_> {
         let Self { transaction, limit, path, .. } = *self;
         transaction.commit().map_err(|source| match StoreError::engine("commit", limit, source) {
             // The engine gives this for a write that was cut short.
-            StoreError::Engine { .. } if source == INPUT_OUTPUT && disk::is_full(path) => StoreError::DiskFull("commit"),
+            StoreError::Engine { .. } if source == INPUT_OUTPUT && disk::is_full(path) => {
+                StoreError::DiskFull("commit")
+            }
             error => error,
         })
     }

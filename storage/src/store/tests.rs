@@ -146,9 +146,8 @@ fn a_memory_store_and_its_duplicate_go_their_own_ways() {
     put(&store, Table::Accounts, &[(b"a", b"1")]);
     let other = store.duplicate();
     put(&other, Table::Accounts, &[(b"a", b"2")]);
-    let value = |store: &MemoryStore| {
-        store.begin_read().unwrap().get(Table::Accounts, b"a").unwrap().map(Cow::into_owned)
-    };
+    let value =
+        |store: &MemoryStore| store.begin_read().unwrap().get(Table::Accounts, b"a").unwrap().map(Cow::into_owned);
     assert_eq!((value(&store), value(&other)), (Some(b"1".to_vec()), Some(b"2".to_vec())));
 }
 

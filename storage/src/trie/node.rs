@@ -18,9 +18,10 @@
 
 use super::key;
 use alloy_primitives::B256;
+use alloy_rlp::EMPTY_STRING_CODE;
 use alloy_trie::{
-    Nibbles, TrieMask,
-    nodes::{BranchNodeRef, ExtensionNodeRef, RlpNode},
+    Nibbles,
+    nodes::{ExtensionNodeRef, RlpNode},
 };
 
 const HAS_EXTENSIONS: u8 = 1;
@@ -54,17 +55,6 @@ pub(super) enum Stored {
     RootExtension { path: Nibbles, reference: RlpNode },
 }
 
-impl Child {
-    /// How a branch refers to this child.
-    pub(super) fn reference(&self, buffer: &mut Vec<u8>) -> Option<RlpNode> {
-        match self {
-            Self::Empty => None,
-            Self::Leaf(reference) => Some(reference.clone()),
-            Self::Branch { extension, reference } => Some(extend(extension, reference, buffer)),
-        }
-    }
-}
-
 /// Reference to a branch over an extension that may be empty.
 pub(super) fn extend(extension: &Nibbles, reference: &RlpNode, buffer: &mut Vec<u8>) -> RlpNode {
     if extension.is_empty() {
@@ -77,20 +67,42 @@ pub(super) fn extend(extension: &Nibbles, reference: &RlpNode, buffer: &mut Vec<
 impl Branch {
     /// Writes the node as RLP into the buffer and returns its reference.
     pub(super) fn encode_rlp(&self, buffer: &mut Vec<u8>) -> RlpNode {
-        let mut mask = TrieMask::default();
-        let mut references = Vec::with_capacity(16);
-        for (nibble, child) in (0u8..).zip(&self.children) {
-            if let Some(reference) = child.reference(buffer) {
-                mask.set_bit(nibble);
-                references.push(reference);
+        // References to extensions are not stored; there are hardly ever any.
+        let mut extensions = Vec::new();
+        let mut payload_length = 1;
+        for child in &self.children {
+            payload_length += match child {
+                Child::Empty => 1,
+                Child::Leaf(reference) => reference.len(),
+                Child::Branch { extension, reference } if extension.is_empty() => reference.len(),
+                Child::Branch { extension, reference } => {
+                    let reference = extend(extension, reference, buffer);
+                    extensions.push(reference);
+                    extensions[extensions.len() - 1].len()
+                }
+            };
+        }
+        let mut extensions = extensions.iter();
+        buffer.clear();
+        alloy_rlp::Header { list: true, payload_length }.encode(buffer);
+        for child in &self.children {
+            match child {
+                Child::Empty => buffer.push(EMPTY_STRING_CODE),
+                Child::Leaf(reference) => buffer.extend_from_slice(reference),
+                Child::Branch { extension, reference } if extension.is_empty() => buffer.extend_from_slice(reference),
+                Child::Branch { .. } => {
+                    if let Some(reference) = extensions.next() {
+                        buffer.extend_from_slice(reference);
+                    }
+                }
             }
         }
-        buffer.clear();
-        BranchNodeRef::new(&references, mask).rlp(buffer)
+        buffer.push(EMPTY_STRING_CODE);
+        RlpNode::from_rlp(buffer)
     }
 
-    /// Writes the branch as it is stored.
-    pub(super) fn encode(&self) -> Vec<u8> {
+    /// Writes the branch as it is stored into the buffer.
+    pub(super) fn encode(&self, bytes: &mut Vec<u8>) {
         let (mut children, mut branches, mut extended, mut inline) = (0u16, 0u16, 0u16, 0u16);
         for (index, child) in self.children.iter().enumerate() {
             let bit = 1 << index;
@@ -110,7 +122,7 @@ impl Branch {
                 inline |= bit;
             }
         }
-        let mut bytes = Vec::with_capacity(9 + 32 * children.count_ones() as usize);
+        bytes.clear();
         bytes.push(if extended == 0 { 0 } else { HAS_EXTENSIONS } | if inline == 0 { 0 } else { HAS_INLINE });
         bytes.extend_from_slice(&children.to_be_bytes());
         bytes.extend_from_slice(&branches.to_be_bytes());
@@ -125,17 +137,17 @@ impl Branch {
                 Child::Leaf(reference) => reference,
                 Child::Branch { extension, reference } => {
                     if !extension.is_empty() {
-                        push_nibbles(extension, &mut bytes);
+                        push_nibbles(extension, bytes);
                     }
                     reference
                 }
             };
-            match reference.as_hash() {
-                Some(hash) => bytes.extend_from_slice(hash.as_slice()),
-                None => push_inline(reference, &mut bytes),
+            if reference.is_hash() {
+                bytes.extend_from_slice(&reference[1..]);
+            } else {
+                push_inline(reference, bytes);
             }
         }
-        bytes
     }
 }
 
@@ -260,7 +272,9 @@ mod tests {
         fn branches_read_as_they_were_written(children in prop::array::uniform16(child()), depth in 0usize..40) {
             let branch = Branch { children };
             let enough = branch.children.iter().filter(|child| **child != Child::Empty).count() >= 2;
-            let stored = Stored::decode(&branch.encode(), depth);
+            let mut bytes = vec![1, 2, 3];
+            branch.encode(&mut bytes);
+            let stored = Stored::decode(&bytes, depth);
             prop_assert_eq!(stored, enough.then(|| Stored::Branch(Box::new(branch))));
         }
 

@@ -74,10 +74,9 @@ pub(crate) fn visit<S: TrieSource>(source: &S, key: B256) -> Result<(), StorageE
         let (branch, _) = load_branch(source, &path)?;
         let nibble = whole.get_unchecked(path.len());
         subtree = match &branch.children[usize::from(nibble)] {
-            Child::Branch { extension, reference } => Subtree::Branch {
-                path: key::below(&path, nibble).join(extension),
-                reference: reference.clone(),
-            },
+            Child::Branch { extension, reference } => {
+                Subtree::Branch { path: key::below(&path, nibble).join(extension), reference: reference.clone() }
+            }
             _ => Subtree::Empty,
         };
     }

@@ -85,11 +85,11 @@ pub(super) fn load_root<S: TrieSource>(source: &S) -> Result<(Subtree<S::Value>,
 }
 
 /// The branch that is stored under a path, with the bytes it was read from.
-pub(super) fn load_branch<S: TrieSource>(source: &S, path: &Nibbles) -> Result<(Branch, NodeBytes), StorageError> {
+pub(super) fn load_branch<S: TrieSource>(source: &S, path: &Nibbles) -> Result<(Box<Branch>, NodeBytes), StorageError> {
     let trie = source.trie();
     let bytes = source.node(path)?.ok_or(StorageError::MissingNode { trie, path: *path })?;
     match Stored::decode(&bytes, path.len()) {
-        Some(Stored::Branch(branch)) => Ok((*branch, bytes)),
+        Some(Stored::Branch(branch)) => Ok((branch, bytes)),
         _ => Err(StorageError::MalformedNode { trie, path: *path }),
     }
 }

@@ -64,6 +64,9 @@ pub(crate) fn update_with_siblings<S: TrieSource>(
     Updater { source, siblings: Some(siblings) }.run(changes)
 }
 
+/// Children of a branch that changes reached, by nibble.
+type Changed<V> = Vec<(u8, Subtree<V>)>;
+
 struct Updater<'a, S> {
     source: &'a S,
     siblings: Option<&'a Siblings>,
@@ -87,13 +90,12 @@ impl<S: TrieSource> Updater<'_, S> {
         let mut work = Work::default();
         let place = Nibbles::new();
         let after = self.subtree(place, before, changes, &mut work)?;
-        let root = match &after {
-            Subtree::Empty => EMPTY_ROOT_HASH,
-            after => {
-                let reference = reference(&place, after, &mut work);
-                // A root is referred to by its hash even when it is short enough to stand in place.
-                reference.as_hash().unwrap_or_else(|| keccak256(&reference))
-            }
+        // A root is referred to by its hash even when it is short enough to stand in place.
+        let hash = |reference: RlpNode| reference.as_hash().unwrap_or_else(|| keccak256(&reference));
+        let root = match child_of(&place, after.clone(), &mut work) {
+            Child::Empty => EMPTY_ROOT_HASH,
+            Child::Leaf(reference) => hash(reference),
+            Child::Branch { extension, reference } => hash(extend(&extension, &reference, &mut work.buffer)),
         };
         match after {
             Subtree::Branch { path, reference } if !path.is_empty() => {
@@ -136,68 +138,52 @@ impl<S: TrieSource> Updater<'_, S> {
                 let common = first.min(last);
                 if common < path.len() {
                     // Some keys leave the extension, so there is a fork in it.
-                    let mut children = empty_children();
+                    let mut branch = Box::<Branch>::default();
                     let fork = path.slice(..common);
-                    children[usize::from(path.get_unchecked(common))] = Subtree::Branch { path, reference };
-                    self.descend(&fork, &mut children, changes, work)?;
-                    self.assemble(fork, children, None, work)
+                    let extension = path.slice(common + 1..);
+                    branch.children[usize::from(path.get_unchecked(common))] = Child::Branch { extension, reference };
+                    let changed = self.descend(&fork, &mut branch, changes, work)?;
+                    self.assemble(fork, branch, changed, None, work)
                 } else {
-                    let (branch, bytes) = load_branch(self.source, &path)?;
-                    let mut children = branch.children.map(|child| match child {
-                        Child::Empty => Subtree::Empty,
-                        Child::Leaf(reference) => Subtree::LeafReference(reference),
-                        Child::Branch { extension, reference } => Subtree::Branch { path: extension, reference },
-                    });
-                    for (nibble, child) in (0u8..).zip(&mut children) {
-                        if let Subtree::Branch { path: extension, .. } = child {
-                            *extension = key::below(&path, nibble).join(extension);
-                        }
-                    }
-                    self.descend(&path, &mut children, changes, work)?;
-                    self.assemble(path, children, Some(bytes), work)
+                    let (mut branch, bytes) = load_branch(self.source, &path)?;
+                    let changed = self.descend(&path, &mut branch, changes, work)?;
+                    self.assemble(path, branch, changed, Some(bytes), work)
                 }
             }
         }
     }
 
-    /// Applies the changes to the children of a branch at `path`.
+    /// What becomes of the children of a branch at `path` that changes reach. They are taken out of the branch.
     fn descend(
         &self,
         path: &Nibbles,
-        children: &mut [Subtree<S::Value>; 16],
+        branch: &mut Branch,
         changes: &[Change<S::Value>],
         work: &mut Work,
-    ) -> Result<(), StorageError> {
+    ) -> Result<Changed<S::Value>, StorageError> {
         let depth = path.len();
         let groups = changes.chunk_by(|a, b| key::nibble(&a.key, depth) == key::nibble(&b.key, depth));
+        let mut tasks = groups.map(|group| {
+            let nibble = key::nibble(&group[0].key, depth);
+            let place = key::below(path, nibble);
+            let before = take_child(&place, &mut branch.children[usize::from(nibble)]);
+            (nibble, place, before, group)
+        });
         if changes.len() < PARALLEL_CHANGES {
-            for group in groups {
-                let nibble = key::nibble(&group[0].key, depth);
-                let child = &mut children[usize::from(nibble)];
-                let before = std::mem::replace(child, Subtree::Empty);
-                *child = self.subtree(key::below(path, nibble), before, group, work)?;
-            }
-            return Ok(());
+            return tasks
+                .map(|(nibble, place, before, group)| Ok((nibble, self.subtree(place, before, group, work)?)))
+                .collect();
         }
-        let tasks: Vec<_> = groups
-            .map(|group| {
-                let nibble = key::nibble(&group[0].key, depth);
-                (nibble, std::mem::replace(&mut children[usize::from(nibble)], Subtree::Empty), group)
-            })
-            .collect();
+        let tasks: Vec<_> = tasks.by_ref().collect();
         let done = tasks
             .into_par_iter()
-            .map(|(nibble, before, group)| {
+            .map(|(nibble, place, before, group)| {
                 let mut work = Work::default();
-                let after = self.subtree(key::below(path, nibble), before, group, &mut work)?;
+                let after = self.subtree(place, before, group, &mut work)?;
                 Ok((nibble, after, work.nodes))
             })
             .collect::<Result<Vec<_>, StorageError>>()?;
-        for (nibble, after, nodes) in done {
-            children[usize::from(nibble)] = after;
-            work.nodes.extend(nodes);
-        }
-        Ok(())
+        Ok(work.gather(done))
     }
 
     /// A trie of these leaves alone.
@@ -210,11 +196,10 @@ impl<S: TrieSource> Updater<'_, S> {
         let depth = key::common(first, last);
         let path = Nibbles::unpack(first).slice(..depth);
         let groups = leaves.chunk_by(|a, b| key::nibble(&a.0, depth) == key::nibble(&b.0, depth));
-        let mut children = empty_children();
-        if leaves.len() < PARALLEL_CHANGES {
-            for group in groups {
-                children[usize::from(key::nibble(&group[0].0, depth))] = self.build(group, work)?;
-            }
+        let children = if leaves.len() < PARALLEL_CHANGES {
+            groups
+                .map(|group| Ok((key::nibble(&group[0].0, depth), self.build(group, work)?)))
+                .collect::<Result<_, StorageError>>()?
         } else {
             let done = groups
                 .collect::<Vec<_>>()
@@ -224,62 +209,65 @@ impl<S: TrieSource> Updater<'_, S> {
                     Ok((key::nibble(&group[0].0, depth), self.build(group, &mut work)?, work.nodes))
                 })
                 .collect::<Result<Vec<_>, StorageError>>()?;
-            for (nibble, child, nodes) in done {
-                children[usize::from(nibble)] = child;
-                work.nodes.extend(nodes);
-            }
-        }
-        self.assemble(path, children, None, work)
+            work.gather(done)
+        };
+        self.assemble(path, Box::default(), children, None, work)
     }
 
-    /// What a branch at `path` with these children amounts to: itself, its only child, or nothing.
+    /// What a branch at `path` amounts to once the changed children are put in: itself, its only child, or nothing.
     fn assemble(
         &self,
         path: Nibbles,
-        mut children: [Subtree<S::Value>; 16],
+        mut branch: Box<Branch>,
+        changed: Changed<S::Value>,
         stored: Option<NodeBytes>,
         work: &mut Work,
     ) -> Result<Subtree<S::Value>, StorageError> {
-        let mut left = (0u8..).zip(&children).filter(|(_, child)| !matches!(child, Subtree::Empty));
-        let one = match (left.next(), left.next()) {
-            (None, _) => None,
-            (Some((nibble, _)), None) => Some(nibble),
-            _ => {
-                let branch = Branch {
-                    children: std::array::from_fn(|nibble| {
-                        let place = key::below(&path, nibble as u8);
-                        match &children[nibble] {
-                            Subtree::Empty => Child::Empty,
-                            Subtree::Branch { path, reference } => Child::Branch {
-                                extension: path.slice(place.len()..),
-                                reference: reference.clone(),
-                            },
-                            leaf => Child::Leaf(reference(&place, leaf, work)),
-                        }
-                    }),
-                };
-                let bytes = branch.encode();
-                let reference = branch.encode_rlp(&mut work.buffer);
-                if stored.as_deref() != Some(&bytes) {
-                    work.nodes.push((path, Some(bytes.into())));
-                }
-                return Ok(Subtree::Branch { path, reference });
+        let is_there = |child: &Child| !matches!(child, Child::Empty);
+        let unchanged = branch.children.iter().filter(|child| is_there(child)).count();
+        let present = changed.iter().filter(|(_, child)| !matches!(child, Subtree::Empty)).count();
+        if unchanged + present >= 2 {
+            for (nibble, child) in changed {
+                branch.children[usize::from(nibble)] = child_of(&key::below(&path, nibble), child, work);
             }
-        };
+            branch.encode(&mut work.value);
+            if stored.as_deref() != Some(&work.value) {
+                work.nodes.push((path, Some(work.value.as_slice().into())));
+            }
+            let reference = branch.encode_rlp(&mut work.buffer);
+            return Ok(Subtree::Branch { path, reference });
+        }
         if stored.is_some() {
             work.nodes.push((path, None));
         }
-        let Some(nibble) = one else { return Ok(Subtree::Empty) };
-        let place = key::below(&path, nibble);
-        match std::mem::replace(&mut children[usize::from(nibble)], Subtree::Empty) {
+        if let Some((nibble, child)) = changed.into_iter().find(|(_, child)| !matches!(child, Subtree::Empty)) {
+            return self.moved_up(key::below(&path, nibble), child, work);
+        }
+        match (0u8..).zip(&mut branch.children).find(|(_, child)| is_there(child)) {
+            None => Ok(Subtree::Empty),
+            Some((nibble, child)) => {
+                let place = key::below(&path, nibble);
+                let child = take_child(&place, child);
+                self.moved_up(place, child, work)
+            }
+        }
+    }
+
+    /// The only child of a branch, from the place it had below it.
+    fn moved_up(
+        &self,
+        place: Nibbles,
+        child: Subtree<S::Value>,
+        work: &mut Work,
+    ) -> Result<Subtree<S::Value>, StorageError> {
+        match child {
             Subtree::LeafReference(_) => {
                 let (key, value) = load_leaf(self.source, &place)?;
-                let leaf = Subtree::Leaf { key, value };
                 if let Some(siblings) = self.siblings {
-                    reference(&place, &leaf, work);
+                    leaf_rlp(&place, &key, &value, &mut work.value, &mut work.buffer);
                     siblings.lock().push(work.buffer.clone().into());
                 }
-                Ok(leaf)
+                Ok(Subtree::Leaf { key, value })
             }
             Subtree::Branch { path, reference } => {
                 if let Some(siblings) = self.siblings {
@@ -303,8 +291,35 @@ impl<S: TrieSource> Updater<'_, S> {
     }
 }
 
-fn empty_children<V>() -> [Subtree<V>; 16] {
-    std::array::from_fn(|_| Subtree::Empty)
+impl Work {
+    /// Takes in the nodes that parallel tasks gathered.
+    fn gather<V>(&mut self, done: Vec<(u8, Subtree<V>, NodeChanges)>) -> Changed<V> {
+        done.into_iter()
+            .map(|(nibble, after, nodes)| {
+                self.nodes.extend(nodes);
+                (nibble, after)
+            })
+            .collect()
+    }
+}
+
+/// Takes a child of a branch out of it, as what stands at its place.
+fn take_child<V>(place: &Nibbles, child: &mut Child) -> Subtree<V> {
+    match std::mem::take(child) {
+        Child::Empty => Subtree::Empty,
+        Child::Leaf(reference) => Subtree::LeafReference(reference),
+        Child::Branch { extension, reference } => Subtree::Branch { path: place.join(&extension), reference },
+    }
+}
+
+/// What stands at a place as a child of the branch above.
+fn child_of<V: LeafValue>(place: &Nibbles, subtree: Subtree<V>, work: &mut Work) -> Child {
+    match subtree {
+        Subtree::Empty => Child::Empty,
+        Subtree::LeafReference(reference) => Child::Leaf(reference),
+        Subtree::Leaf { key, value } => Child::Leaf(leaf_rlp(place, &key, &value, &mut work.value, &mut work.buffer)),
+        Subtree::Branch { path, reference } => Child::Branch { extension: path.slice(place.len()..), reference },
+    }
 }
 
 /// The leaves that the changes leave where nothing was before.
@@ -320,17 +335,6 @@ fn with_leaf<V: LeafValue>(key: B256, value: V, changes: &[Change<V>]) -> Vec<(B
         leaves.insert(before, (key, value));
     }
     leaves
-}
-
-/// How something that is not empty is referred to from a place; the node is left in the buffer unless it was known by its
-/// reference alone.
-fn reference<V: LeafValue>(place: &Nibbles, subtree: &Subtree<V>, work: &mut Work) -> RlpNode {
-    match subtree {
-        Subtree::Empty => panic!("nothing stands at {place:?}, so nothing can refer to it"),
-        Subtree::LeafReference(reference) => reference.clone(),
-        Subtree::Leaf { key, value } => leaf_rlp(place, key, value, &mut work.value, &mut work.buffer),
-        Subtree::Branch { path, reference } => extend(&path.slice(place.len()..), reference, &mut work.buffer),
-    }
 }
 
 /// Writes a leaf at a place as RLP into `buffer` and returns its reference.

@@ -4,8 +4,8 @@
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256};
 use braid_storage::{
-    AccountChange, AccountRecord, BlockChange, Body, Database, DatabaseOptions, ExecutedBlock, Genesis, Layer, Snapshot,
-    SlotChange, state_root, store::MdbxOptions,
+    AccountChange, AccountRecord, BlockChange, Body, Database, DatabaseOptions, ExecutedBlock, Genesis, Layer,
+    SlotChange, Snapshot, state_root, store::MdbxOptions,
 };
 use std::sync::Arc;
 
@@ -39,9 +39,11 @@ fn change(number: u64) -> BlockChange {
     let present = AccountRecord { nonce: number, balance: U256::from(number) << 64, code_hash: KECCAK256_EMPTY };
     let wiped = number > ACCOUNTS && number.is_multiple_of(WIPE);
     let account = AccountChange { address, present: Some(present), storage_wiped: wiped };
-    let slots = (0..SLOTS)
-        .filter(|slot| !(number + slot).is_multiple_of(4))
-        .map(|slot| SlotChange { address, slot: U256::from(slot), present: U256::from((number + slot) % 5) });
+    let slots = (0..SLOTS).filter(|slot| !(number + slot).is_multiple_of(4)).map(|slot| SlotChange {
+        address,
+        slot: U256::from(slot),
+        present: U256::from((number + slot) % 5),
+    });
     BlockChange { accounts: vec![account], slots: slots.collect(), contracts: Vec::new() }
 }
 

@@ -63,7 +63,11 @@ fn a_changed_bit_is_found_or_does_no_harm() {
             Some(_) => harmless += 1,
             None => found += 1,
         }
-        assert!(examiner.ended_by_itself(), "a signal ended the reader of a file with bit {} of byte {place} changed", round % 8);
+        assert!(
+            examiner.ended_by_itself(),
+            "a signal ended the reader of a file with bit {} of byte {place} changed",
+            round % 8
+        );
     }
     eprintln!("{found} changed bits were found, {harmless} are in pages that are not in use");
 }

@@ -51,7 +51,11 @@ fn a_reader_sees_whole_blocks_while_another_process_writes() {
         for index in 0..chain::ACCOUNTS {
             match snapshot.account(chain::address(index)) {
                 Ok(account) => {
-                    assert_eq!(account.map(|account| account.nonce), chain::last_change(number, index), "block {number}");
+                    assert_eq!(
+                        account.map(|account| account.nonce),
+                        chain::last_change(number, index),
+                        "block {number}"
+                    );
                     read += 1;
                 }
                 Err(StorageError::SnapshotOutdated { .. }) => break,

@@ -21,8 +21,8 @@ fn another_chain_or_genesis_is_refused_by_name() {
     let other = genesis_of(&Actions::new(), 5);
     let error = Database::create(folder.path(), &other, options).unwrap_err();
     assert!(matches!(error, StorageError::WrongChain { stored: 1, expected: 5 }), "{error}");
-    let error =
-        Database::open(folder.path(), Some(ChainIdentity { genesis_hash: B256::ZERO, ..identity }), options).unwrap_err();
+    let error = Database::open(folder.path(), Some(ChainIdentity { genesis_hash: B256::ZERO, ..identity }), options)
+        .unwrap_err();
     assert!(matches!(error, StorageError::WrongGenesis { .. }), "{error}");
     assert!(error.to_string().contains(&identity.genesis_hash.to_string()), "{error}");
 }

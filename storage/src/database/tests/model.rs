@@ -29,7 +29,8 @@ pub(super) fn genesis_of(actions: &Actions, chain_id: u64) -> Genesis {
     let mut state = PlainState::new();
     let mut change = apply(&mut state, actions);
     change.contracts.push((keccak256([0x60, 0x01]), code()));
-    let header = Header { state_root: root_of(&state), extra_data: chain_id.to_be_bytes().into(), ..Default::default() };
+    let header =
+        Header { state_root: root_of(&state), extra_data: chain_id.to_be_bytes().into(), ..Default::default() };
     Genesis { chain_id, header, body: Body::default(), state: change }
 }
 
@@ -61,7 +62,8 @@ impl Model {
         assert_eq!(parent.block().hash, self.hash(number - 1));
         let mut state = self.states.last().unwrap().clone();
         let mut change = apply(&mut state, actions);
-        if change.accounts.iter().any(|account| account.present.is_some_and(|record| record.code_hash != KECCAK_EMPTY)) {
+        if change.accounts.iter().any(|account| account.present.is_some_and(|record| record.code_hash != KECCAK_EMPTY))
+        {
             change.contracts.push((keccak256([0x60, 0x01]), code()));
         }
         let task = parent.state_root_task();
