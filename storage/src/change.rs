@@ -1,6 +1,7 @@
 //! Plain description of what a block changes in the state.
 
 use alloy_primitives::{Address, B256, U256};
+use revm::state::Bytecode;
 
 /// The fields of an account that do not depend on its storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,4 +34,19 @@ pub struct SlotChange {
     pub slot: U256,
     /// The new value; zero removes the slot from the trie.
     pub present: U256,
+}
+
+/// Everything that a block changes in the state. Of what is listed twice, the last counts.
+///
+/// * An account of which only slots change need not be listed among `accounts`.
+/// * An account that is wiped loses the slots it had before; slots listed for it are written afterwards.
+/// * An account that is gone loses its storage, and slots listed for it do not count.
+#[derive(Clone, Debug, Default)]
+pub struct BlockChange {
+    /// Accounts whose record changed, that appeared or vanished, or that lost their storage.
+    pub accounts: Vec<AccountChange>,
+    /// Slots with new values.
+    pub slots: Vec<SlotChange>,
+    /// Codes that accounts newly point to, by their hash.
+    pub contracts: Vec<(B256, Bytecode)>,
 }

@@ -111,6 +111,26 @@ impl WitnessState {
         Ok(trie.root())
     }
 
+    /// Root of the account trie, taken as a trie of words under hashed keys, after changes to it.
+    #[cfg(test)]
+    pub(crate) fn trie_root_after(
+        &self,
+        changes: &std::collections::BTreeMap<B256, Option<U256>>,
+    ) -> Result<B256, WitnessError> {
+        let mut trie = SparseTrie::new(&self.nodes, Trie::Accounts, self.root);
+        for (key, value) in changes {
+            if let Some(value) = value {
+                trie.insert(*key, alloy_rlp::encode(value))?;
+            }
+        }
+        for (key, value) in changes {
+            if value.is_none() {
+                trie.remove(*key)?;
+            }
+        }
+        Ok(trie.root())
+    }
+
     fn account_after(
         &self,
         address: Address,

@@ -1,0 +1,139 @@
+//! Going back to a past block.
+//!
+//! The change sets above the block say what everything was; taken together they are a change like that of any block, from
+//! the head back. Its root is computed before anything is written, and it must be the one in the header.
+
+use super::{Database, history, read, write};
+use crate::{
+    AccountChange, BlockChange, SlotChange, StorageError,
+    block::Head,
+    encoding::{self, DecodeError, key},
+    error::at,
+    snapshot::Snapshot,
+    store::{ReadTransaction, Table, WriteTransaction},
+};
+use alloy_primitives::{Address, U256};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
+
+impl Database {
+    /// Takes back all blocks above `number`. Snapshots of what was above fail from then on.
+    ///
+    /// The block must be stored and its state be kept; if the root does not come out as its header states, nothing is
+    /// changed.
+    pub fn unwind(&self, number: u64) -> Result<Head, StorageError> {
+        let _writer = self.writer.lock();
+        let head = self.shared.head()?;
+        if number > head.number {
+            return Err(StorageError::BeyondHead { number, head: head.number });
+        }
+        if number == head.number {
+            return Ok(head);
+        }
+        let snapshot = Snapshot::new(Arc::clone(&self.shared), Vec::new())?;
+        let (change, target) = self.shared.read(|reader| {
+            let transaction = &*reader.transaction;
+            let earliest = read::history_from(transaction)?;
+            if number < earliest {
+                return Err(StorageError::HistoryPruned { number, earliest });
+            }
+            let missing = StorageError::MissingBlock { table: Table::Headers, number };
+            let header = read::header(transaction, number)?.ok_or(missing)?;
+            let target = Head { number, hash: header.hash_slow(), state_root: header.state_root };
+            Ok((change_back_to(transaction, number)?, target))
+        })?;
+        let update = snapshot.state_after(&change)?;
+        if update.state_root() != target.state_root {
+            return Err(StorageError::StateRoot { number, expected: target.state_root, actual: update.state_root() });
+        }
+
+        let mut transaction = self.shared.store.begin_write()?;
+        let writing: &mut dyn WriteTransaction = &mut *transaction;
+        let accounts: Vec<_> = change.accounts.iter().map(|account| (account.address, account.present)).collect();
+        write::accounts(writing, &accounts)?;
+        let slots: Vec<_> = change.slots.iter().map(|slot| ((slot.address, slot.slot), slot.present)).collect();
+        write::slots(writing, &slots)?;
+        write::state_update(writing, &update)?;
+        for (address, _) in &accounts {
+            history::remove_after(writing, Table::AccountHistory, address.as_slice(), number)?;
+        }
+        for ((address, slot), _) in &slots {
+            history::remove_after(writing, Table::StorageHistory, &key::slot(*address, *slot), number)?;
+        }
+        for above in number + 1..=head.number {
+            remove_block(writing, above)?;
+        }
+        writing.put(Table::Metadata, key::metadata::HEAD, &encoding::encode_head(&target))?;
+        self.shared.commit(target, || Ok(transaction.commit()?), |cache| cache.clear())?;
+        // What was durable above the block must not come back after a crash.
+        self.shared.store.sync()?;
+        self.durable.set(target);
+        Ok(target)
+    }
+}
+
+/// The change that leads from the head of a transaction back to a block, sorted.
+pub(crate) fn change_back_to(transaction: &dyn ReadTransaction, number: u64) -> Result<BlockChange, StorageError> {
+    let first = key::block(number.saturating_add(1));
+    // The first change after the block has the value at the block.
+    let mut accounts = BTreeMap::new();
+    let mut cursor = transaction.cursor(Table::AccountChanges)?;
+    let mut entry = cursor.seek(&first)?;
+    while let Some((key, value)) = entry {
+        let address = account_change_address(&key).map_err(at(Table::AccountChanges, &key))?;
+        if let Entry::Vacant(vacant) = accounts.entry(address) {
+            vacant.insert(history::decode_account_before(&value).map_err(at(Table::AccountChanges, &key))?);
+        }
+        entry = cursor.next()?;
+    }
+    let mut slots = BTreeMap::new();
+    let mut cursor = transaction.cursor(Table::StorageChanges)?;
+    let mut entry = cursor.seek(&first)?;
+    while let Some((key, value)) = entry {
+        let slot = slot_change_slot(&key).map_err(at(Table::StorageChanges, &key))?;
+        if let Entry::Vacant(vacant) = slots.entry(slot) {
+            vacant.insert(encoding::decode_word(&value).map_err(at(Table::StorageChanges, &key))?);
+        }
+        entry = cursor.next()?;
+    }
+    let accounts = accounts
+        .into_iter()
+        .map(|(address, present)| AccountChange { address, present, storage_wiped: false })
+        .collect();
+    let slots = slots.into_iter().map(|((address, slot), present)| SlotChange { address, slot, present }).collect();
+    Ok(BlockChange { accounts, slots, contracts: Vec::new() })
+}
+
+/// The address in the key of an account change.
+pub(super) fn account_change_address(key: &[u8]) -> Result<Address, DecodeError> {
+    key::parse_address(key.get(8..).unwrap_or_default())
+}
+
+/// The slot in the key of a storage change.
+pub(super) fn slot_change_slot(key: &[u8]) -> Result<(Address, U256), DecodeError> {
+    key::parse_slot(key.get(8..).unwrap_or_default())
+}
+
+/// Removes a block with its change sets; the code it brought stays, since it is found by its hash alone.
+fn remove_block(transaction: &mut dyn WriteTransaction, number: u64) -> Result<(), StorageError> {
+    let key = key::block(number);
+    if let Some(body) = read::body(&*transaction, number)? {
+        for signed in &body.transactions {
+            transaction.delete(Table::TransactionLookup, signed.tx_hash().as_slice())?;
+        }
+    }
+    if let Some(hash) = read::block_hash(&*transaction, number)? {
+        transaction.delete(Table::BlockNumbers, hash.as_slice())?;
+    }
+    for table in [Table::Headers, Table::CanonicalHashes, Table::Bodies, Table::Receipts] {
+        transaction.delete(table, &key)?;
+    }
+    for table in [Table::AccountChanges, Table::StorageChanges] {
+        for key in write::keys_with_prefix(&*transaction, table, &key)? {
+            transaction.delete(table, &key)?;
+        }
+    }
+    Ok(())
+}
