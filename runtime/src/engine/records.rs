@@ -9,15 +9,19 @@ use parking_lot::Mutex;
 /// Records that a worker hands to the others at a time when it commits more than it executes.
 const SHARE: usize = 8;
 
+/// Boxed, because what is passed on is the pointer: a record is several cache lines.
+type Stock = Vec<Record>;
+type Record = Box<TransactionRecord>;
+
 /// Records for all workers, kept from block to block.
 #[derive(Debug, Default)]
-pub(crate) struct RecordPool(Mutex<Vec<Box<TransactionRecord>>>);
+pub(crate) struct RecordPool(Mutex<Stock>);
 
 /// A worker's own stock of records.
 #[derive(Debug)]
 pub(crate) struct Records<'b> {
     pool: &'b RecordPool,
-    own: Vec<Box<TransactionRecord>>,
+    own: Stock,
 }
 
 impl<'b> Records<'b> {
@@ -26,7 +30,7 @@ impl<'b> Records<'b> {
     }
 
     /// A record to be overwritten.
-    pub(crate) fn take(&mut self) -> Box<TransactionRecord> {
+    pub(crate) fn take(&mut self) -> Record {
         if self.own.is_empty() {
             let mut pool = self.pool.0.lock();
             let rest = pool.len().saturating_sub(SHARE);
@@ -36,7 +40,7 @@ impl<'b> Records<'b> {
     }
 
     /// Gives a record back.
-    pub(crate) fn give(&mut self, record: Box<TransactionRecord>) {
+    pub(crate) fn give(&mut self, record: Record) {
         if self.own.len() == 2 * SHARE {
             self.pool.0.lock().extend(self.own.drain(..SHARE));
         }

@@ -47,6 +47,9 @@ struct Parts {
     shards: Vec<Vec<Part>>,
 }
 
+/// Where the receipts and the parts of a chunk's transactions go.
+type Chunk<'m> = (&'m mut [MaybeUninit<Receipt>], &'m mut Parts);
+
 /// Memory for runs, kept from block to block.
 #[derive(Debug, Default)]
 pub(crate) struct RunMemory {
@@ -150,7 +153,7 @@ pub(crate) fn execute(
 
 impl Run<'_, '_> {
     /// Takes chunks apart until the run ends.
-    fn gather(&self, chunks: &[Mutex<(&mut [MaybeUninit<Receipt>], &mut Parts)>]) {
+    fn gather(&self, chunks: &[Mutex<Chunk<'_>>]) {
         let mut memory = Gathering::default();
         loop {
             let number = self.next_chunk.fetch_add(1, Ordering::Relaxed);

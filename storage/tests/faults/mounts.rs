@@ -34,6 +34,8 @@ impl Drop for Mount {
     }
 }
 
+type Open = fn(&Path, DatabaseOptions) -> Result<Database, StorageError>;
+
 fn mount(arguments: &[&str], folder: &Path) -> bool {
     let status = Command::new("mount").args(arguments).arg(folder).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
@@ -77,7 +79,7 @@ fn a_folder_that_cannot_be_written_is_refused_for_writing_and_can_be_read() {
     chain::extend(&database, 5).unwrap();
     drop(database);
     assert!(self::mount(&["-o", "remount,ro"], &mount.folder), "it can be made read-only");
-    let open: [fn(&Path, DatabaseOptions) -> Result<Database, StorageError>; 2] = [
+    let open: [Open; 2] = [
         |folder, options| Database::open(folder, None, options),
         |folder, options| Database::create(folder, &chain::genesis(), options),
     ];
