@@ -23,7 +23,7 @@ use std::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Knowledge {
-    /// Nothing: the predictor is empty and learns inside the block only.
+    /// Nothing: the predictor is empty, and learns nothing inside the block.
     Cold,
     /// Templates learned from other blocks: for generated profiles from a block of another seed, for mainnet from all other
     /// blocks of the run. Never from the block itself.

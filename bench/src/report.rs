@@ -1,6 +1,7 @@
 //! Tables: on the terminal, and as the Markdown report.
 
 use crate::{
+    engine::Knowledge,
     figures::{EngineFigures, ProfileFigures},
     harness::Plan,
     machine::Machine,
@@ -8,7 +9,7 @@ use crate::{
 use comfy_table::{CellAlignment, Table, presets};
 use std::fmt::Write;
 
-const HEADINGS: [&str; 17] = [
+const HEADINGS: [&str; 18] = [
     "profile",
     "engine",
     "Mgas",
@@ -20,6 +21,7 @@ const HEADINGS: [&str; 17] = [
     "speed-up",
     "quartiles",
     "B0 / B1 / B2",
+    "of B0",
     "prediction",
     "CPU",
     "again",
@@ -36,7 +38,7 @@ fn prediction(engine: &EngineFigures) -> String {
     }
 }
 
-fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 17] {
+fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 18] {
     let ms = |value: f64| format!("{value:.2}");
     let none = || "–".to_owned();
     let (gas, transactions) = (profile.gas as f64, profile.transactions as f64);
@@ -58,6 +60,7 @@ fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 17]
                 format!("{:.2}×", comparison.ratio.median),
                 format!("{:.2}–{:.2}", comparison.ratio.low, comparison.ratio.high),
                 format!("{:.2} / {:.2} / {:.2}", engine.limits.b0, engine.limits.b1, engine.limits.b2),
+                format!("{:.0} %", 100.0 * comparison.ratio.median / engine.limits.b0),
                 prediction(engine),
                 format!("{:.2}×", comparison.b_cpu / comparison.a_cpu),
                 engine.re_executions.to_string(),
@@ -76,6 +79,7 @@ fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 17]
                 none(),
                 none(),
                 none(),
+                none(),
                 format!("{:.2}", gas / milliseconds / 1e6),
                 format!("{:.1}", transactions / milliseconds),
                 none(),
@@ -86,7 +90,7 @@ fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 17]
     std::array::from_fn(|_| cells.next().unwrap_or_default())
 }
 
-fn rows(profiles: &[&ProfileFigures]) -> Vec<[String; 17]> {
+fn rows(profiles: &[&ProfileFigures]) -> Vec<[String; 18]> {
     profiles
         .iter()
         .flat_map(|profile| {
@@ -120,6 +124,28 @@ fn markdown_table(text: &mut String, headings: &[&str], rows: &[Vec<String>]) {
         let _ = writeln!(text, "| {} |", row.join(" | "));
     }
     text.push('\n');
+}
+
+/// How much of the way from no prediction to perfect prediction was made by what was learned: `(S − S_cold) / (B1 − S_cold)`.
+fn gap_closed(text: &mut String, profile: &ProfileFigures) {
+    for warm in profile.engine.iter().filter(|engine| engine.knowledge == Knowledge::Warm) {
+        let is_cold = |engine: &&EngineFigures| engine.knowledge == Knowledge::Cold && engine.threads == warm.threads;
+        let Some(cold) = profile.engine.iter().find(is_cold) else { continue };
+        let (without, with) = (cold.comparison.ratio.median, warm.comparison.ratio.median);
+        let gap = warm.limits.b1 - without;
+        let verdict = if gap < 0.05 {
+            "nothing that prediction could close".to_owned()
+        } else {
+            format!("{:.0} % closed", 100.0 * (with - without) / gap)
+        };
+        let _ = writeln!(
+            text,
+            "Gap between no prediction and a perfect one, `{}`, {} thread(s): {without:.2}× cold, {with:.2}× warm, at most {:.2}×: {verdict}.\n",
+            profile.title(),
+            warm.threads,
+            warm.limits.b1,
+        );
+    }
 }
 
 /// Blocks that serial revm had to decide are slow and must be seen.
@@ -191,6 +217,7 @@ pub fn markdown(machine: &Machine, plan: &Plan, profiles: &[ProfileFigures], ski
         let rows: Vec<_> = rows(&members).into_iter().map(Vec::from).collect();
         markdown_table(&mut text, &HEADINGS, &rows);
         for profile in &members {
+            gap_closed(&mut text, profile);
             fallbacks(&mut text, profile);
             blocks(&mut text, profile);
         }
@@ -213,9 +240,11 @@ revm's `State` up to `take_bundle`; baseline b is one EVM over flat maps written
 those results dropped and so less than the protocol asks of a baseline; a speed-up against it is the one printed, times c ms over the \
 quicker of a and b. All sides start with recovered senders and end \
 with receipts and the merged state change; the digests of both are compared on every single run. *engine* is threads × \
-what it knew beforehand: cold (nothing), warm (templates from other blocks, never this one), exact (the block's access list). \
+what it knew beforehand: cold (nothing; learning takes as long as executing and therefore happens between blocks, so it learns nothing inside the \
+block either), warm (templates from other blocks, never this one), exact (the block's access list). \
 B0 / B1 / B2 are bounds for that number of threads, from one traced serial run: the conflict bound, a list schedule with perfect prediction, \
-and the value oracle (exact list, every transaction independent). *prediction* is the precision and the recall of the predicted storage \
+and the value oracle (exact list, every transaction independent). *of B0* is the speed-up as a part of the conflict bound; native transfers are not in \
+the bounds, so it can be more than all. *prediction* is the precision and the recall of the predicted storage \
 slots of all transactions for which the predictor was asked. \
 *CPU* is processor time relative to the baseline, *again* counts transactions executed a second time, *memory* is the peak of live heap \
 bytes in a first run relative to the same baseline. Figures are execution only: no state root, no disk, no signatures.
