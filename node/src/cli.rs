@@ -62,7 +62,7 @@ pub(crate) struct ReplayOptions {
     #[arg(long, short, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) repeat: u32,
 
-    /// What the engine knows beforehand: `cold` (nothing; it learns inside the block only), `warm` (what the other blocks of this run teach, never
+    /// What the engine knows beforehand: `cold` (nothing, and it learns nothing inside the block: that takes as long as executing it), `warm` (what the other blocks of this run teach, never
     /// the block itself or its transactions), or a file written by --save-predictor.
     #[arg(long, short, value_name = "cold|warm|FILE", default_value = "cold")]
     pub(crate) predictor: PredictorSource,

@@ -1,4 +1,4 @@
-//! Loom models of the two other protocols between the engine's workers.
+//! Loom models of the other protocols between the engine's workers.
 //!
 //! * [`Slot`] models `TransactionSlot` (`runtime/src/engine/slots.rs`): `add_dependent`, `hold`, `release`, `take_on_executed`,
 //!   `take_on_committed`, `take_all`, and the order in which `Planner::start` (`plan.rs`) calls them: `hold` before `add_dependent`, one
@@ -6,6 +6,7 @@
 //! * [`Cursor`] models `Worker::commit` (`worker.rs`) with `set_ran`, `set_class` and `is_ready_for_commit`: whoever finishes
 //!   something fences and *tries* the ledger; its holder looks once more after letting go. The ledger itself is modelled by an atomic flag that
 //!   is tried with a relaxed load first, as parking_lot does, since loom's own mutex would order more than that.
+//! * [`Gathering`] models the step between taking a run of transfers apart and applying it.
 
 use loom::{
     sync::{
@@ -335,4 +336,60 @@ fn cursor_goes_on_with_what_is_planned_meanwhile() {
         planner.join().unwrap();
         check_all_committed(&cursor);
     });
+}
+
+/// `Run::gather_all` of `runtime/src/engine/transfer_run.rs`: threads take chunks until there are none, and none goes on before all are done.
+struct Gathering {
+    gathering: AtomicUsize,
+    next: AtomicUsize,
+    end: AtomicUsize,
+    /// Stand for what is written down of each chunk.
+    written: [AtomicBool; 2],
+}
+
+impl Gathering {
+    /// The run ends at `stops`, which is found out when that chunk is taken apart.
+    fn gather_all(&self, stops: usize) {
+        self.gathering.fetch_add(1, Ordering::SeqCst);
+        loop {
+            let chunk = self.next.fetch_add(1, Ordering::SeqCst);
+            if chunk >= self.end.load(Ordering::Relaxed) {
+                break;
+            }
+            if chunk == stops {
+                self.end.fetch_min(stops, Ordering::Relaxed);
+                break;
+            }
+            self.written[chunk].store(true, Ordering::Relaxed);
+        }
+        self.gathering.fetch_sub(1, Ordering::SeqCst);
+        while self.gathering.load(Ordering::SeqCst) > 0 {
+            thread::yield_now();
+        }
+        let end = self.end.load(Ordering::Relaxed);
+        assert_eq!(end, stops.min(2));
+        for chunk in &self.written[..end] {
+            assert!(chunk.load(Ordering::Relaxed), "a chunk is used before it is written");
+        }
+    }
+}
+
+#[test]
+fn nobody_applies_a_run_before_it_is_taken_apart() {
+    for stops in 0..=2 {
+        loom::model(move || {
+            let run = Arc::new(Gathering {
+                gathering: AtomicUsize::new(0),
+                next: AtomicUsize::new(0),
+                end: AtomicUsize::new(2),
+                written: [AtomicBool::new(false), AtomicBool::new(false)],
+            });
+            let other = {
+                let run = run.clone();
+                thread::spawn(move || run.gather_all(stops))
+            };
+            run.gather_all(stops);
+            other.join().unwrap();
+        });
+    }
 }

@@ -20,7 +20,7 @@ use crate::{
     state::{AccountBatch, AccountEntry, AccountRef},
 };
 use alloy_primitives::U256;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use rayon::ThreadPool;
 use revm::primitives::{KECCAK_EMPTY, hardfork::SpecId};
 use std::{
@@ -33,6 +33,9 @@ pub(crate) const LEAST: usize = 512;
 
 /// Transactions that a thread takes at a time.
 const CHUNK: usize = 128;
+
+/// Looks at whether the others are done before offering them the core: some microseconds.
+const LOOKS: u32 = 1_000;
 
 /// One account's part in a transfer. Amounts are in wei; transfers of more than 2^128 wei are not taken apart.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +97,8 @@ struct Run<'a, 'b> {
     /// Position of the first transaction that is not part of the run.
     end: AtomicUsize,
     next_chunk: AtomicUsize,
+    /// Threads that may be in the middle of a chunk.
+    gathering: AtomicUsize,
 }
 
 /// Executes the run that starts at `first`, and appends its receipts. All transactions before it must be committed.
@@ -114,34 +119,34 @@ pub(crate) fn execute(
         shards: if threads == 1 { 1 } else { (4 * threads).next_power_of_two() },
         end: AtomicUsize::new(total),
         next_chunk: AtomicUsize::new(0),
+        gathering: AtomicUsize::new(0),
     };
     let before = receipts.len();
     assert!(receipts.capacity() - before >= total - first, "no room for the receipts of {total} transactions");
     memory.parts.resize_with((total - first).div_ceil(CHUNK).max(memory.parts.len()), Parts::default);
     let chunks: Vec<_> =
-        receipts.spare_capacity_mut().chunks_mut(CHUNK).zip(&mut memory.parts).map(Mutex::new).collect();
-    everybody(pool, || run.gather(&chunks));
-    drop(chunks);
-    let end = run.end.load(Ordering::Relaxed);
-    let transfers = end - first;
-    let chunks = &memory.parts[..transfers.div_ceil(CHUNK)];
-
+        receipts.spare_capacity_mut().chunks_mut(CHUNK).zip(&mut memory.parts).map(RwLock::new).collect();
     let next_shard = AtomicUsize::new(0);
     let is_wrong = AtomicBool::new(false);
     let fees = Mutex::new(U256::ZERO);
+    // Both steps in one: waking the other threads a second time would take as long as a hundred transfers.
     everybody(pool, || {
+        run.gather_all(&chunks);
+        let end = run.end.load(Ordering::Relaxed);
+        let chunks = &chunks[..(end - first).div_ceil(CHUNK)];
         loop {
             let shard = next_shard.fetch_add(1, Ordering::Relaxed);
             if shard >= run.shards || is_wrong.load(Ordering::Relaxed) {
                 return;
             }
-            let parts = chunks.iter().flat_map(|chunk| &chunk.shards[shard]);
-            match apply_parts(parts, end, block.spec) {
+            match apply_shard(chunks, shard, end, block.spec) {
                 Some(sum) => *fees.lock() += sum,
                 None => is_wrong.store(true, Ordering::Relaxed),
             }
         }
     });
+    drop(chunks);
+    let transfers = run.end.into_inner() - first;
     if is_wrong.into_inner() {
         return Err(NotPlain);
     }
@@ -152,16 +157,33 @@ pub(crate) fn execute(
 }
 
 impl Run<'_, '_> {
+    /// Takes chunks apart until there are no more, and returns when all threads have.
+    ///
+    /// A thread counts itself before it asks for a chunk. So who finds no chunk left, and then nobody counted, knows that all are done;
+    /// threads that come later find none either.
+    fn gather_all(&self, chunks: &[RwLock<Chunk<'_>>]) {
+        self.gathering.fetch_add(1, Ordering::SeqCst);
+        let leave = LeaveOnDrop(&self.gathering);
+        self.gather(chunks);
+        drop(leave);
+        let mut looks = 0;
+        while self.gathering.load(Ordering::SeqCst) > 0 {
+            // The others are within one chunk of the end, unless the system has taken their core away.
+            looks += 1;
+            if looks < LOOKS { std::hint::spin_loop() } else { std::thread::yield_now() }
+        }
+    }
+
     /// Takes chunks apart until the run ends.
-    fn gather(&self, chunks: &[Mutex<Chunk<'_>>]) {
+    fn gather(&self, chunks: &[RwLock<Chunk<'_>>]) {
         let mut memory = Gathering::default();
         loop {
-            let number = self.next_chunk.fetch_add(1, Ordering::Relaxed);
+            let number = self.next_chunk.fetch_add(1, Ordering::SeqCst);
             let start = self.first + number * CHUNK;
             if start >= self.end.load(Ordering::Relaxed) {
                 return;
             }
-            let (receipts, parts) = &mut *chunks[number].lock();
+            let (receipts, parts) = &mut *chunks[number].write();
             parts.shards.resize_with(self.shards.max(parts.shards.len()), Vec::new);
             parts.shards.iter_mut().for_each(Vec::clear);
             let count = CHUNK.min(self.block.len() - start);
@@ -266,8 +288,25 @@ fn state_of(account: &AccountEntry) -> Option<AccountState> {
     if account.version() == 0 { account.base } else { account.committed().state }
 }
 
+/// Counts a thread out, also if it panics: the others wait for it.
+struct LeaveOnDrop<'a>(&'a AtomicUsize);
+
+impl Drop for LeaveOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// Applies the parts of one shard, up to position `end`. Returns the sum of the fees for the beneficiary (wei).
-fn apply_parts<'p>(parts: impl Iterator<Item = &'p Part>, end: usize, spec: SpecId) -> Option<U256> {
+fn apply_shard(chunks: &[RwLock<Chunk<'_>>], shard: usize, end: usize, spec: SpecId) -> Option<U256> {
+    let mut fees = U256::ZERO;
+    for chunk in chunks {
+        fees += apply_parts(&chunk.read().1.shards[shard], end, spec)?;
+    }
+    Some(fees)
+}
+
+fn apply_parts(parts: &[Part], end: usize, spec: SpecId) -> Option<U256> {
     let mut fees = U256::ZERO;
     for part in parts {
         match *part {
