@@ -2,7 +2,7 @@
 //! say that they were skipped.
 
 use super::chain::{self, assert_sound, options};
-use braid_storage::{Database, DatabaseOptions, StorageError, store::StoreError};
+use braid_storage::{Database, StorageError, store::StoreError};
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -77,12 +77,11 @@ fn a_folder_that_cannot_be_written_is_refused_for_writing_and_can_be_read() {
     chain::extend(&database, 5).unwrap();
     drop(database);
     assert!(self::mount(&["-o", "remount,ro"], &mount.folder), "it can be made read-only");
-    let open: [fn(&Path, DatabaseOptions) -> Result<Database, StorageError>; 2] = [
-        |folder, options| Database::open(folder, None, options),
-        |folder, options| Database::create(folder, &chain::genesis(), options),
-    ];
-    for open in open {
-        let error = open(&mount.folder, options()).map(drop).unwrap_err();
+    for result in [
+        Database::open(&mount.folder, None, options()),
+        Database::create(&mount.folder, &chain::genesis(), options()),
+    ] {
+        let Err(error) = result else { panic!("a read-only folder was opened for writing") };
         assert!(matches!(error, StorageError::Store(StoreError::Folder { .. })), "{error}");
         assert!(error.to_string().contains("Read-only"), "{error}");
     }
