@@ -77,10 +77,9 @@ fn a_folder_that_cannot_be_written_is_refused_for_writing_and_can_be_read() {
     chain::extend(&database, 5).unwrap();
     drop(database);
     assert!(self::mount(&["-o", "remount,ro"], &mount.folder), "it can be made read-only");
-    for result in [
-        Database::open(&mount.folder, None, options()),
-        Database::create(&mount.folder, &chain::genesis(), options()),
-    ] {
+    for result in
+        [Database::open(&mount.folder, None, options()), Database::create(&mount.folder, &chain::genesis(), options())]
+    {
         let Err(error) = result else { panic!("a read-only folder was opened for writing") };
         assert!(matches!(error, StorageError::Store(StoreError::Folder { .. })), "{error}");
         assert!(error.to_string().contains("Read-only"), "{error}");
