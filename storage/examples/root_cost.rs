@@ -13,6 +13,7 @@ use braid_storage::{
     AccountChange, AccountRecord, BlockChange, Body, Database, DatabaseOptions, ExecutedBlock, Genesis, Head, Layer,
     SlotChange, Snapshot, StateUpdate, state_root,
 };
+use revm::state::Bytecode;
 use std::{
     path::PathBuf,
     sync::Arc,
@@ -20,6 +21,8 @@ use std::{
 };
 
 const CONTRACTS: u64 = 20;
+/// The code of all of them.
+const CODE: &[u8] = &[0x60, 0x01];
 /// Times each measurement is taken; the median is printed.
 const TIMES: usize = 7;
 
@@ -96,6 +99,12 @@ fn run(accounts: u64, slots: u64, folder: &std::path::Path) -> Result<(), Box<dy
             each(append_time)
         );
     }
+    let database = Database::open(folder, Some(genesis.identity()), DatabaseOptions::default())?;
+    let (report, taken) = time(|| database.verify(|_| {}))?;
+    println!("verified {} accounts, {} slots and {} nodes in {taken:.1?}", report.accounts, report.slots, report.nodes);
+    for (table, size) in database.stats()?.tables {
+        println!("{:>20} {:>10} entries {:>6} MiB", table.name(), size.entries, size.bytes >> 20);
+    }
     Ok(())
 }
 
@@ -135,7 +144,7 @@ fn slot(index: u64) -> U256 {
 }
 
 fn record(index: u64) -> AccountRecord {
-    let code_hash = if index < CONTRACTS { B256::repeat_byte(7) } else { KECCAK256_EMPTY };
+    let code_hash = if index < CONTRACTS { keccak256(CODE) } else { KECCAK256_EMPTY };
     AccountRecord { nonce: index % 100, balance: U256::from(index) << 50, code_hash }
 }
 
@@ -146,7 +155,7 @@ fn whole_state(accounts: u64, slots: u64) -> BlockChange {
     BlockChange {
         accounts: (0..accounts).map(account).collect(),
         slots: (0..slots).map(slot).collect(),
-        contracts: Vec::new(),
+        contracts: vec![(keccak256(CODE), Bytecode::new_legacy(CODE.into()))],
     }
 }
 
