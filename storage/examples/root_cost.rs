@@ -4,14 +4,16 @@
 //!
 //! Makes a state of so many accounts (default one million) and, in 20 of them, so many slots (default one million), and
 //! prints for several sizes of blocks: the root with an empty cache, with the paths touched beforehand, the processor time of
-//! the latter on one thread, and appending the block.
+//! the latter on one thread, and appending the block, all from a database that was just opened; then the same for many blocks
+//! in a row.
 
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, keccak256};
 use braid_storage::{
-    AccountChange, AccountRecord, BlockChange, Body, Database, DatabaseOptions, ExecutedBlock, Genesis, Layer,
-    SlotChange, Snapshot, state_root,
+    AccountChange, AccountRecord, BlockChange, Body, Database, DatabaseOptions, ExecutedBlock, Genesis, Head, Layer,
+    SlotChange, Snapshot, StateUpdate, state_root,
 };
+use revm::state::Bytecode;
 use std::{
     path::PathBuf,
     sync::Arc,
@@ -19,6 +21,8 @@ use std::{
 };
 
 const CONTRACTS: u64 = 20;
+/// The code of all of them.
+const CODE: &[u8] = &[0x60, 0x01];
 /// Times each measurement is taken; the median is printed.
 const TIMES: usize = 7;
 
@@ -66,21 +70,50 @@ fn run(accounts: u64, slots: u64, folder: &std::path::Path) -> Result<(), Box<dy
                 Ok(thread_time() - started)
             };
             times[2].push(one.install(work)?);
-            let parent = snapshot.block();
-            let header = Header {
-                number: parent.number + 1,
-                parent_hash: parent.hash,
-                state_root: update.state_root(),
-                ..Default::default()
-            };
-            let layer = Arc::new(Layer::new(header.number, header.hash_slow(), parent.hash, change, update));
-            let block = ExecutedBlock { header, body: Body::default(), receipts: Vec::new(), layer };
+            let block = executed_block(&snapshot, change, update);
             times[3].push(time(|| database.append(&[block]))?.1);
         }
         let [cold, touched, one, append] = times.map(median);
         println!("{changed:>9} {changed_slots:>7} {cold:>12.2?} {touched:>12.2?} {one:>12.2?} {append:>12.2?}");
     }
+    for together in [1, 10] {
+        let blocks = 40;
+        let database = Database::open(folder, Some(genesis.identity()), DatabaseOptions::default())?;
+        let (mut root_time, mut append_time) = (Duration::ZERO, Duration::ZERO);
+        for portion in 0..blocks / together {
+            let mut snapshot = database.snapshot()?;
+            let mut executed = Vec::new();
+            for within in 0..together {
+                let change = block(&snapshot, accounts, slots, 600, 700, 1000 + portion * together + within)?;
+                let (update, taken) = time(|| snapshot.state_after(&change))?;
+                root_time += taken;
+                executed.push(executed_block(&snapshot, change, update));
+                snapshot = snapshot.with_layer(Arc::clone(&executed[executed.len() - 1].layer))?;
+            }
+            append_time += time(|| database.append(&executed))?.1;
+        }
+        let each = |time: Duration| time / blocks as u32;
+        println!(
+            "{blocks} blocks of 600 accounts and 700 slots, {together} appended together: root {:.2?}, append {:.2?} each",
+            each(root_time),
+            each(append_time)
+        );
+    }
+    let database = Database::open(folder, Some(genesis.identity()), DatabaseOptions::default())?;
+    let (report, taken) = time(|| database.verify(|_| {}))?;
+    println!("verified {} accounts, {} slots and {} nodes in {taken:.1?}", report.accounts, report.slots, report.nodes);
+    for (table, size) in database.stats()?.tables {
+        println!("{:>20} {:>10} entries {:>6} MiB", table.name(), size.entries, size.bytes >> 20);
+    }
     Ok(())
+}
+
+fn executed_block(parent: &Snapshot, change: BlockChange, update: StateUpdate) -> ExecutedBlock {
+    let Head { number, hash, .. } = parent.block();
+    let header =
+        Header { number: number + 1, parent_hash: hash, state_root: update.state_root(), ..Default::default() };
+    let layer = Arc::new(Layer::new(header.number, header.hash_slow(), hash, change, update));
+    ExecutedBlock { header, body: Body::default(), receipts: Vec::new(), layer }
 }
 
 /// Processor time of this thread, which other processes on the machine do not add to.
@@ -111,7 +144,7 @@ fn slot(index: u64) -> U256 {
 }
 
 fn record(index: u64) -> AccountRecord {
-    let code_hash = if index < CONTRACTS { B256::repeat_byte(7) } else { KECCAK256_EMPTY };
+    let code_hash = if index < CONTRACTS { keccak256(CODE) } else { KECCAK256_EMPTY };
     AccountRecord { nonce: index % 100, balance: U256::from(index) << 50, code_hash }
 }
 
@@ -122,7 +155,7 @@ fn whole_state(accounts: u64, slots: u64) -> BlockChange {
     BlockChange {
         accounts: (0..accounts).map(account).collect(),
         slots: (0..slots).map(slot).collect(),
-        contracts: Vec::new(),
+        contracts: vec![(keccak256(CODE), Bytecode::new_legacy(CODE.into()))],
     }
 }
 

@@ -6,11 +6,9 @@
 //! it changes.
 
 use crate::{AccountRecord, encoding::HashedAccount, trie::source::NodeBytes};
-use alloy_primitives::{
-    Address, B256, U256,
-    map::{DefaultHashBuilder, HashMap},
-};
+use alloy_primitives::{Address, B256, U256, map::DefaultHashBuilder};
 use alloy_trie::Nibbles;
+use hashbrown::hash_table::{Entry, HashTable};
 use parking_lot::Mutex;
 use revm::state::Bytecode;
 use std::{
@@ -169,50 +167,70 @@ impl<K, V> fmt::Debug for Map<K, V> {
 /// old one. An entry that is asked for moves to the young half.
 #[derive(Debug)]
 struct Shard<K, V> {
-    young: HashMap<K, (V, usize)>,
-    old: HashMap<K, (V, usize)>,
+    young: HashTable<Kept<K, V>>,
+    old: HashTable<Kept<K, V>>,
+    /// Of the young half.
+    weight: usize,
+}
+
+/// An entry, with its hash so that it is computed once for each request.
+#[derive(Debug)]
+struct Kept<K, V> {
+    hash: u64,
+    key: K,
+    value: V,
     weight: usize,
 }
 
 impl<K: Hash + Eq, V: Clone> Map<K, V> {
     fn new(limit: usize) -> Self {
-        let shard = || Mutex::new(Shard { young: HashMap::default(), old: HashMap::default(), weight: 0 });
+        let shard = || Mutex::new(Shard { young: HashTable::new(), old: HashTable::new(), weight: 0 });
         let shards = (0..SHARDS).map(|_| shard()).collect();
         Self { shards, hasher: DefaultHashBuilder::default(), limit: limit.div_ceil(2 * SHARDS) }
     }
 
-    fn shard(&self, key: &K) -> &Mutex<Shard<K, V>> {
-        // The low bits choose the place within a map.
-        &self.shards[(self.hasher.hash_one(key) >> 48) as usize % SHARDS]
+    fn hash(&self, key: &K) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    fn shard(&self, hash: u64) -> &Mutex<Shard<K, V>> {
+        // The low bits and the highest seven choose the place within a table.
+        &self.shards[(hash >> 40) as usize % SHARDS]
     }
 
     fn get(&self, key: &K) -> Option<V> {
-        let mut shard = self.shard(key).lock();
-        if let Some((value, _)) = shard.young.get(key) {
-            return Some(value.clone());
+        let hash = self.hash(key);
+        let mut shard = self.shard(hash).lock();
+        if let Some(kept) = shard.young.find(hash, |kept| kept.key == *key) {
+            return Some(kept.value.clone());
         }
-        let (key, (value, weight)) = shard.old.remove_entry(key)?;
-        shard.put(key, value.clone(), weight, self.limit);
+        let kept = shard.old.find_entry(hash, |kept| kept.key == *key).ok()?.remove().0;
+        let value = kept.value.clone();
+        shard.put(kept, self.limit);
         Some(value)
     }
 
     /// Puts a value in if `allowed`, which is asked while nobody else can touch the key.
     fn insert(&self, key: K, value: V, weight: usize, allowed: impl FnOnce() -> bool) {
-        let mut shard = self.shard(&key).lock();
+        let hash = self.hash(&key);
+        let mut shard = self.shard(hash).lock();
         if allowed() {
-            shard.old.remove(&key);
-            shard.put(key, value, weight, self.limit);
+            if let Ok(entry) = shard.old.find_entry(hash, |kept| kept.key == key) {
+                entry.remove();
+            }
+            shard.put(Kept { hash, key, value, weight }, self.limit);
         }
     }
 
     fn replace(&self, key: &K, value: V, weight: usize) {
-        let mut shard = self.shard(key).lock();
+        let hash = self.hash(key);
+        let mut shard = self.shard(hash).lock();
         let shard = &mut *shard;
-        if let Some(entry) = shard.young.get_mut(key) {
-            shard.weight = shard.weight - entry.1 + weight;
-            *entry = (value, weight);
-        } else if let Some(entry) = shard.old.get_mut(key) {
-            *entry = (value, weight);
+        if let Some(kept) = shard.young.find_mut(hash, |kept| kept.key == *key) {
+            shard.weight = shard.weight - kept.weight + weight;
+            (kept.value, kept.weight) = (value, weight);
+        } else if let Some(kept) = shard.old.find_mut(hash, |kept| kept.key == *key) {
+            (kept.value, kept.weight) = (value, weight);
         }
     }
 
@@ -226,15 +244,21 @@ impl<K: Hash + Eq, V: Clone> Map<K, V> {
     }
 }
 
-impl<K: Hash + Eq, V> Shard<K, V> {
-    fn put(&mut self, key: K, value: V, weight: usize, limit: usize) {
-        if self.weight + weight > limit {
+impl<K: Eq, V> Shard<K, V> {
+    fn put(&mut self, new: Kept<K, V>, limit: usize) {
+        if self.weight + new.weight > limit {
             self.old = std::mem::take(&mut self.young);
             self.weight = 0;
         }
-        self.weight += weight;
-        if let Some((_, before)) = self.young.insert(key, (value, weight)) {
-            self.weight -= before;
+        self.weight += new.weight;
+        match self.young.entry(new.hash, |kept| kept.key == new.key, |kept| kept.hash) {
+            Entry::Occupied(mut before) => {
+                self.weight -= before.get().weight;
+                *before.get_mut() = new;
+            }
+            Entry::Vacant(place) => {
+                place.insert(new);
+            }
         }
     }
 }

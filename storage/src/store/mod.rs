@@ -1,7 +1,7 @@
 //! Ordered tables of bytes with transactions.
 //!
-//! Read [`Store`] first: it is all that the rest of the crate knows of a disk. [`mdbx`] keeps the tables in a
-//! memory-mapped file, [`memory`] in ordered maps; both pass the tests in `tests.rs`.
+//! Read [`Store`] first: it is all that the rest of the crate knows of a disk. `mdbx` keeps the tables in a
+//! memory-mapped file, `memory` in ordered maps; both pass the tests in `tests.rs`.
 //!
 //! * A read transaction sees the store as it was when it began, whatever is committed meanwhile. While it lives, the file
 //!   cannot reuse the pages it sees, so it should live no longer than a block.

@@ -2,7 +2,7 @@
 //! from the environment.
 
 use super::chain::{extend, genesis, options};
-use braid_storage::Database;
+use braid_storage::{Database, DatabaseOptions, Durability};
 use std::{
     io::{BufRead, BufReader, Lines, Write},
     path::Path,
@@ -10,6 +10,8 @@ use std::{
 };
 
 const FOLDER: &str = "BRAID_TEST_FOLDER";
+/// Not empty: the writer leaves it to the operating system when blocks reach the disk.
+const LAZY: &str = "BRAID_TEST_LAZY";
 
 /// A process that ends, killed, with this value.
 pub(super) struct Process {
@@ -19,9 +21,14 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) fn start(test: &str, folder: &Path) -> Self {
+        Self::start_with(test, folder, Durability::EveryBlock)
+    }
+
+    pub(super) fn start_with(test: &str, folder: &Path, durability: Durability) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
             .env(FOLDER, folder)
+            .env(LAZY, if durability == Durability::EveryBlock { "" } else { "yes" })
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -66,11 +73,15 @@ fn folder() -> std::path::PathBuf {
     std::env::var_os(FOLDER).expect("run by another test").into()
 }
 
-/// Appends blocks for ever, in portions, and goes back a little now and then. Tells each head once it is durable.
+/// Appends blocks for ever, in portions, and goes back a little now and then. Tells each head once it is
+/// appended.
 #[test]
 #[ignore = "run as another process by other tests"]
 fn writer() {
-    let database = Database::create(&folder(), &genesis(), options()).unwrap();
+    let lazy = std::env::var_os(LAZY).is_some_and(|lazy| !lazy.is_empty());
+    let durability = if lazy { Durability::None } else { Durability::EveryBlock };
+    let options = DatabaseOptions { durability, ..options() };
+    let database = Database::create(&folder(), &genesis(), options).unwrap();
     let mut out = std::io::stdout();
     for round in 1u64.. {
         let head = if round.is_multiple_of(13) {

@@ -2,7 +2,7 @@
 //! say that they were skipped.
 
 use super::chain::{self, assert_sound, options};
-use braid_storage::{Database, DatabaseOptions, StorageError, store::StoreError};
+use braid_storage::{Database, StorageError, store::StoreError};
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -33,8 +33,6 @@ impl Drop for Mount {
         let _ = Command::new("umount").arg(&self.folder).stderr(Stdio::null()).status();
     }
 }
-
-type Open = fn(&Path, DatabaseOptions) -> Result<Database, StorageError>;
 
 fn mount(arguments: &[&str], folder: &Path) -> bool {
     let status = Command::new("mount").args(arguments).arg(folder).stderr(Stdio::null()).status();
@@ -79,12 +77,10 @@ fn a_folder_that_cannot_be_written_is_refused_for_writing_and_can_be_read() {
     chain::extend(&database, 5).unwrap();
     drop(database);
     assert!(self::mount(&["-o", "remount,ro"], &mount.folder), "it can be made read-only");
-    let open: [Open; 2] = [
-        |folder, options| Database::open(folder, None, options),
-        |folder, options| Database::create(folder, &chain::genesis(), options),
-    ];
-    for open in open {
-        let error = open(&mount.folder, options()).map(drop).unwrap_err();
+    for result in
+        [Database::open(&mount.folder, None, options()), Database::create(&mount.folder, &chain::genesis(), options())]
+    {
+        let Err(error) = result else { panic!("a read-only folder was opened for writing") };
         assert!(matches!(error, StorageError::Store(StoreError::Folder { .. })), "{error}");
         assert!(error.to_string().contains("Read-only"), "{error}");
     }

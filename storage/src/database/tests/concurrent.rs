@@ -61,3 +61,14 @@ fn what_a_snapshot_gives_is_of_its_block_or_an_error() {
         assert_snapshot(&database.snapshot().unwrap(), model.states.last().unwrap());
     });
 }
+
+#[test]
+fn what_is_shared_can_be_shared() {
+    fn shared<T: Send + Sync>() {}
+    shared::<crate::Database>();
+    shared::<crate::Snapshot>();
+    shared::<crate::PastState>();
+    shared::<crate::StateRootTask>();
+    shared::<crate::Layer>();
+    shared::<StorageError>();
+}

@@ -192,3 +192,28 @@ fn sizes_are_told_and_compaction_keeps_everything() {
     assert!(after <= before, "{before} bytes became {after}");
     assert_same(&Database::open(folder.path(), None, options).unwrap(), &model);
 }
+
+#[test]
+fn snapshots_that_live_long_do_not_make_the_file_grow() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = HistoryLimit::Blocks(4);
+    let options = small(DatabaseOptions { history, durability: Durability::None, ..Default::default() });
+    let database = Database::create(folder.path(), &super::model::genesis(), options).unwrap();
+    let mut model = Model::new();
+    let mut kept = Vec::new();
+    let mut used = Vec::new();
+    for nonce in 1..=300 {
+        kept.push(database.snapshot().unwrap());
+        kept[nonce as usize - 1].account(alloy_primitives::Address::repeat_byte(1)).unwrap();
+        model.execute_on(&database, &simple((nonce % 11) as u8, nonce));
+        database.append(model.from(nonce)).unwrap();
+        if nonce % 20 == 0 {
+            // Pages that were freed since the last flush are not used again before the next one.
+            database.flush().unwrap();
+        }
+        used.push(database.stats().unwrap().size.used);
+    }
+    // Headers, bodies and receipts of 200 blocks are about 200 KiB; every block holding on to its pages would be 10 MB.
+    let grown = used[299] - used[99];
+    assert!(grown < 1 << 20, "the file grew by {grown} bytes");
+}
