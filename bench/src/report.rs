@@ -241,7 +241,8 @@ those results dropped and so less than the protocol asks of a baseline; a speed-
 quicker of a and b. All sides start with recovered senders and end \
 with receipts and the merged state change; the digests of both are compared on every single run. *engine* is threads × \
 what it knew beforehand: cold (nothing; learning takes as long as executing and therefore happens between blocks, so it learns nothing inside the \
-block either), warm (templates from other blocks, never this one), exact (the block's access list). \
+block either), warm (templates from other blocks, never this one; below three threads predictions order nothing, because running a transaction again now and \
+then costs less, so cold and warm differ by chance there), exact (the block's access list). \
 B0 / B1 / B2 are bounds for that number of threads, from one traced serial run: the conflict bound, a list schedule with perfect prediction, \
 and the value oracle (exact list, every transaction independent). *of B0* is the speed-up as a part of the conflict bound; native transfers are not in \
 the bounds, so it can be more than all. *prediction* is the precision and the recall of the predicted storage \

@@ -102,7 +102,7 @@ impl Engine {
         let last = count as u32 + 1;
         let threads = self.config.threads.max(1);
         // A block that is still being built does not know yet.
-        let limits = || block.transactions().iter().map(|tx| tx.gas_limit().min(env.block_env.gas_limit)).sum();
+        let limits = || block.transactions().iter().map(|tx| tx.gas_limit()).fold(0, u64::saturating_add);
         let gas_used = Some(block.header().gas_used).filter(|used| *used > 0).unwrap_or_else(limits);
         let nanos = self.pace.nanos(gas_used);
         self.memories.resize_with(threads.max(self.memories.len()), || None);
