@@ -192,8 +192,8 @@ fn an_input_that_a_fork_forbids_is_not_answered_from_an_older_fork() {
 fn many_threads_agree_with_the_uncached_result() {
     const THREADS: usize = 8;
     const ROUNDS: u64 = 1_500;
-    // Small enough that threads evict what others are about to hit.
-    let cache = cache(64 << 10, 8 << 10, 2);
+    // Less than all results together (some 39 kB), however they spread over the shards: threads evict what others are about to hit.
+    let cache = cache(24 << 10, 8 << 10, 2);
     let uncached = BraidPrecompiles::new(SpecId::OSAKA, None, None);
     let calls: Vec<_> = addresses()
         .into_iter()
@@ -226,5 +226,5 @@ fn many_threads_agree_with_the_uncached_result() {
     assert!(hits + misses <= looked_up && hits > 0 && misses > 0, "{hits} hits, {misses} misses of {looked_up}");
     assert!(insertions <= misses, "{insertions} insertions after {misses} misses");
     assert_eq!(insertions - evictions, entries);
-    assert!(evictions > 0 && bytes <= 64 << 10, "{evictions} evictions, {bytes} bytes");
+    assert!(evictions > 0 && bytes <= 24 << 10, "{evictions} evictions, {bytes} bytes");
 }
