@@ -31,6 +31,9 @@ pub struct AccountState {
 }
 
 impl AccountState {
+    /// What an account starts from.
+    pub(crate) const NEW: Self = Self { balance: U256::ZERO, nonce: 0, code_hash: KECCAK256_EMPTY };
+
     /// Whether the account has neither balance nor nonce nor code (EIP-161).
     pub fn is_empty(&self) -> bool {
         self.balance.is_zero() && self.nonce == 0 && self.code_hash == KECCAK256_EMPTY

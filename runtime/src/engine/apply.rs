@@ -11,16 +11,10 @@ use revm::{
     state::AccountStatus,
 };
 
-const NEW: AccountState = AccountState { balance: U256::ZERO, nonce: 0, code_hash: KECCAK_EMPTY };
-
-fn is_empty(state: &AccountState) -> bool {
-    state.balance.is_zero() && state.nonce == 0 && state.code_hash == KECCAK_EMPTY
-}
-
 /// What becomes of a touched account whose record is now `state`: EIP-161 deletes it when it is empty; before that an empty account
 /// that did not exist comes into being.
 pub(crate) fn settle(state: AccountState, spec: SpecId) -> Option<AccountState> {
-    (!is_empty(&state) || !spec.is_enabled_in(SpecId::SPURIOUS_DRAGON)).then_some(state)
+    (!state.is_empty() || !spec.is_enabled_in(SpecId::SPURIOUS_DRAGON)).then_some(state)
 }
 
 /// Commits the record's account changes, its storage wipes and its fee; slots must have been published. Leaves in the record what was true before and after.
@@ -57,9 +51,9 @@ fn apply_account(access: &mut AccountAccess, fee: U256, index: u32, spec: SpecId
         }
         None
     } else {
-        let believed = access.before.unwrap_or(NEW);
-        let wanted = access.after.unwrap_or(NEW);
-        let mut state = before.unwrap_or(NEW);
+        let believed = access.before.unwrap_or(AccountState::NEW);
+        let wanted = access.after.unwrap_or(AccountState::NEW);
+        let mut state = before.unwrap_or(AccountState::NEW);
         state.balance = state.balance.wrapping_add(wanted.balance).wrapping_sub(believed.balance);
         state.balance = state.balance.saturating_add(fee);
         if wanted.nonce != believed.nonce {
@@ -101,7 +95,7 @@ pub(crate) fn add_balance(
 ) -> (Option<AccountState>, Option<AccountState>) {
     let mut committed = entry.committed();
     let before = committed.state;
-    let mut state = before.unwrap_or(NEW);
+    let mut state = before.unwrap_or(AccountState::NEW);
     state.balance = state.balance.saturating_add(amount);
     let after = settle(state, spec);
     if after != before {

@@ -6,10 +6,12 @@ use super::{
 };
 use crate::{
     RecoveredBlock,
+    evm::{self, LeanEvm, WorkerMemory},
     predict::SharedHashes,
     state::{AccountRef, BlockState, Snapshot},
 };
-use braid_precompiles::BraidPrecompiles;
+use alloy_evm::EvmEnv;
+use braid_precompiles::{BraidPrecompiles, PrecompileCache};
 use revm::{
     context::{BlockEnv, CfgEnv},
     primitives::hardfork::SpecId,
@@ -48,7 +50,55 @@ pub(crate) struct BlockContext<'b> {
     pub(crate) timeline: Option<Timeline>,
 }
 
-impl BlockContext<'_> {
+/// What an engine keeps from block to block and lends to each.
+pub(crate) struct Kept<'b> {
+    pub(crate) hashes: Option<Arc<SharedHashes>>,
+    pub(crate) precompile_cache: Option<Arc<PrecompileCache>>,
+    pub(crate) slots: Vec<TransactionSlot>,
+    pub(crate) records: &'b RecordPool,
+    pub(crate) pace: Pace,
+    pub(crate) lessons: &'b Lessons,
+}
+
+impl<'b> BlockContext<'b> {
+    /// A block without an access list, of which nothing is kept or reported.
+    pub(crate) fn new(
+        snapshot: &'b dyn Snapshot,
+        state: &'b BlockState,
+        block: &'b RecoveredBlock,
+        env: &EvmEnv,
+        beneficiary: AccountRef,
+        kept: Kept<'b>,
+    ) -> Self {
+        let spec = *env.spec_id();
+        Self {
+            snapshot,
+            state,
+            block,
+            spec,
+            cfg: env.cfg_env.clone(),
+            env: env.block_env.clone(),
+            beneficiary,
+            hashes: kept.hashes,
+            transfers: TransferRules::new(&env.cfg_env, &env.block_env),
+            precompiles: BraidPrecompiles::new(spec, kept.precompile_cache, None),
+            slots: kept.slots,
+            unstarted: AtomicU32::new(0),
+            records: kept.records,
+            pace: kept.pace,
+            lessons: kept.lessons,
+            is_exact: false,
+            keep_records: false,
+            takes_runs: false,
+            timeline: None,
+        }
+    }
+
+    /// A worker's EVM for the block, on the worker's own memory.
+    pub(crate) fn evm(&'b self, memory: WorkerMemory) -> LeanEvm<'b> {
+        evm::lean_evm(self.snapshot, self.state, memory, self.precompiles.clone(), self.cfg.clone(), self.env.clone())
+    }
+
     /// Number of transactions in the block.
     pub(crate) fn len(&self) -> usize {
         self.block.transactions().len()

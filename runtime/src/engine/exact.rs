@@ -7,7 +7,7 @@
 //! was missing; the second half is a matter of counting. A list that is found wrong is never believed in part: the block is executed
 //! anew without it.
 
-use super::record::TransactionRecord;
+use super::{everybody::everybody, record::TransactionRecord};
 use crate::{
     AccountState,
     state::{AccountEntry, AccountRef, BlockState, SeededAccount, Snapshot, SnapshotError},
@@ -54,16 +54,8 @@ impl<'b> ExactList<'b> {
         snapshot: &dyn Snapshot,
         pool: Option<&rayon::ThreadPool>,
     ) -> Result<(), SnapshotError> {
-        let Some(pool) = pool.filter(|_| self.list.len() > CHUNK) else { return self.seed_chunks(state, snapshot) };
         let failure = Mutex::new(Ok(()));
-        pool.in_place_scope(|scope| {
-            for _ in 0..pool.current_num_threads() {
-                scope.spawn(|_| {
-                    if let Err(error) = self.seed_chunks(state, snapshot) {
-                        *failure.lock() = Err(error);
-                    }
-                });
-            }
+        everybody(pool.filter(|_| self.list.len() > CHUNK), || {
             if let Err(error) = self.seed_chunks(state, snapshot) {
                 *failure.lock() = Err(error);
             }
@@ -235,8 +227,7 @@ impl ListCheck {
         if before == after {
             return;
         }
-        const NEW: AccountState = AccountState { balance: U256::ZERO, nonce: 0, code_hash: KECCAK_EMPTY };
-        let (before, after) = (before.unwrap_or(NEW), after.unwrap_or(NEW));
+        let (before, after) = (before.unwrap_or(AccountState::NEW), after.unwrap_or(AccountState::NEW));
         let seed = entry.seed();
         if before.balance != after.balance {
             let listed = seed.and_then(|seed| at(&seed.balances, index, |change| change.0)).map(|change| change.1);

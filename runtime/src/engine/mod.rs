@@ -48,13 +48,12 @@ use crate::{
     predict::{Predictor, PredictorConfig, SharedHashes},
     state::{BlockState, Snapshot, SnapshotError},
 };
-use block_context::BlockContext;
-use braid_precompiles::{BraidPrecompiles, PrecompileCache, PrecompileCacheConfig};
+use block_context::{BlockContext, Kept};
+use braid_precompiles::{PrecompileCache, PrecompileCacheConfig};
 use claimed::Failure;
 use exact::{ExactList, ListCheck};
 use ledger::Stop;
 use lessons::Lessons;
-use native::TransferRules;
 use ordered_database::OrderedDatabase;
 use pace::Pace;
 use parking_lot::Mutex;
@@ -262,27 +261,21 @@ impl Engine {
         if keep_records {
             slots.iter().for_each(TransactionSlot::forget_record);
         }
+        let kept = Kept {
+            hashes: self.hashes.clone(),
+            precompile_cache: self.precompile_cache.clone(),
+            slots,
+            records: &self.records,
+            pace: self.pace,
+            lessons: &self.lessons,
+        };
         let mut shared = Shared::new(
             BlockContext {
-                snapshot,
-                state,
-                block,
-                spec: spec_id,
-                cfg: env.cfg_env.clone(),
-                env: env.block_env.clone(),
-                beneficiary,
-                hashes: self.hashes.clone(),
-                transfers: TransferRules::new(&env.cfg_env, &env.block_env),
-                precompiles: BraidPrecompiles::new(spec_id, self.precompile_cache.clone(), None),
-                slots,
-                unstarted: Default::default(),
-                records: &self.records,
-                pace: self.pace,
-                lessons: &self.lessons,
                 keep_records,
                 takes_runs: !keep_records && self.config.mode != Mode::Forced,
                 timeline: outputs.report.then(Timeline::start),
                 is_exact: exact.is_some(),
+                ..BlockContext::new(snapshot, state, block, &env, beneficiary, kept)
             },
             &self.config,
             &self.predictor,

@@ -4,7 +4,7 @@ use super::{apply::settle, exact::ListCheck};
 use crate::{
     AccountState,
     access_list::AccessListBuilder,
-    state::{BlockState, Snapshot, SnapshotError},
+    state::{AccountEntry, BlockState, Snapshot, SnapshotError},
 };
 use alloy_primitives::{Address, B256, U256, map::AddressMap};
 use revm::{
@@ -32,6 +32,18 @@ impl fmt::Debug for OrderedDatabase<'_> {
     }
 }
 
+/// An account as revm wants it. Code is fetched when somebody asks for it: the parent state may not be able to tell that of an account that
+/// is only paid.
+pub(super) fn account_info(state: AccountState, new_code: Option<&Bytecode>, entry: &AccountEntry) -> AccountInfo {
+    let AccountState { balance, nonce, code_hash } = state;
+    let code = match new_code {
+        Some(code) => Some(code.clone()),
+        None if code_hash == KECCAK_EMPTY => Some(Bytecode::default()),
+        None => entry.base_code().cloned(),
+    };
+    AccountInfo { balance, nonce, code_hash, code, account_id: None }
+}
+
 impl Database for OrderedDatabase<'_> {
     type Error = SnapshotError;
 
@@ -39,19 +51,7 @@ impl Database for OrderedDatabase<'_> {
         let entry = self.state.account(self.snapshot, address)?;
         let committed = entry.committed();
         let Some(state) = committed.state else { return Ok(None) };
-        // Code is fetched when somebody asks for it: the parent state may not be able to tell that of an account that is only paid.
-        let code = match &committed.new_code {
-            Some(code) => Some(code.clone()),
-            None if state.code_hash == KECCAK_EMPTY => Some(Bytecode::default()),
-            None => entry.base_code().cloned(),
-        };
-        Ok(Some(AccountInfo {
-            balance: state.balance,
-            nonce: state.nonce,
-            code_hash: state.code_hash,
-            code,
-            account_id: None,
-        }))
+        Ok(Some(account_info(state, committed.new_code.as_ref(), &entry)))
     }
 
     fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, SnapshotError> {

@@ -183,7 +183,7 @@ fn slot_holds(access: &SlotAccess, index: u32) -> bool {
 }
 
 fn is_empty(state: &Option<AccountState>) -> bool {
-    state.is_none_or(|state| state.balance.is_zero() && state.nonce == 0 && state.code_hash == KECCAK_EMPTY)
+    state.is_none_or(|state| state.is_empty())
 }
 
 fn code_hash(state: &Option<AccountState>) -> B256 {

@@ -322,9 +322,8 @@ fn apply_parts(parts: &[Part], end: usize, spec: SpecId) -> Option<U256> {
                 fees += U256::from(tip);
             }
             Part::Credit { account, position, amount } if (position as usize) < end => {
-                const NEW: AccountState = AccountState { balance: U256::ZERO, nonce: 0, code_hash: KECCAK_EMPTY };
                 let mut committed = account.committed();
-                let mut state = committed.state.unwrap_or(NEW);
+                let mut state = committed.state.unwrap_or(AccountState::NEW);
                 state.balance = state.balance.checked_add(U256::from(amount))?;
                 let after = settle(state, spec);
                 if after != committed.state {

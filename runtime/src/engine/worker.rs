@@ -17,7 +17,7 @@ use super::{
     timeline::Timeline,
 };
 use crate::{
-    evm::{self, LeanEvm, WorkerMemory},
+    evm::{LeanEvm, WorkerMemory},
     predict::Predictor,
 };
 use alloy_consensus::Transaction as _;
@@ -130,20 +130,8 @@ impl Drop for CloseOnPanic<'_> {
 pub(crate) fn work<'b>(shared: &'b Shared<'b>, memory: WorkerMemory, is_helper: bool) -> WorkerMemory {
     let _guard = CloseOnPanic(&shared.queue);
     let block = &shared.block;
-    let mut worker = Worker {
-        shared,
-        evm: evm::lean_evm(
-            block.snapshot,
-            block.state,
-            memory,
-            block.precompiles.clone(),
-            block.cfg.clone(),
-            block.env.clone(),
-        ),
-        batch: Vec::new(),
-        records: Records::new(block.records),
-        is_helper,
-    };
+    let mut worker =
+        Worker { shared, evm: block.evm(memory), batch: Vec::new(), records: Records::new(block.records), is_helper };
     worker.run();
     worker.evm.ctx.journaled_state.into_memory()
 }

@@ -389,6 +389,6 @@ impl LocalView {
 }
 
 fn info_of(state: Option<AccountState>) -> AccountInfo {
-    let state = state.unwrap_or(AccountState { balance: U256::ZERO, nonce: 0, code_hash: KECCAK_EMPTY });
+    let state = state.unwrap_or(AccountState::NEW);
     AccountInfo { balance: state.balance, nonce: state.nonce, code_hash: state.code_hash, code: None, account_id: None }
 }

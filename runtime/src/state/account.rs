@@ -7,7 +7,7 @@ use super::{arena::EntryRef, marks::Marks};
 use crate::AccountState;
 use alloy_primitives::{Address, B256, U256};
 use parking_lot::{Mutex, MutexGuard};
-use revm::{primitives::KECCAK_EMPTY, state::Bytecode};
+use revm::state::Bytecode;
 use std::sync::{
     OnceLock,
     atomic::{AtomicU32, Ordering},
@@ -121,7 +121,7 @@ impl AccountEntry {
         fn before<T>(changes: &[T], index: u32, of: impl Fn(&T) -> u32) -> Option<&T> {
             changes[..changes.partition_point(|change| of(change) < index)].last()
         }
-        let base = self.base.unwrap_or(AccountState { balance: U256::ZERO, nonce: 0, code_hash: KECCAK_EMPTY });
+        let base = self.base.unwrap_or(AccountState::NEW);
         let code = before(&seed.codes, index, |change| change.0);
         let state = AccountState {
             balance: before(&seed.balances, index, |change| change.0).map_or(base.balance, |change| change.1),
@@ -129,9 +129,8 @@ impl AccountEntry {
             code_hash: code.map_or(base.code_hash, |change| change.1),
         };
         let unchanged = state == base;
-        let empty = state.balance.is_zero() && state.nonce == 0 && state.code_hash == KECCAK_EMPTY;
         LoadedAccount {
-            state: if unchanged { self.base } else { (!empty).then_some(state) },
+            state: if unchanged { self.base } else { (!state.is_empty()).then_some(state) },
             new_code: code.map(|change| change.2.clone()),
             // Never equal to a commit's version: what a list claims is always checked by value.
             version: u32::MAX,

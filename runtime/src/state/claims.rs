@@ -5,12 +5,12 @@
 //! list claims *at* the index, which is what the transaction there has to do. Slots likewise. Whether the claims are true is not
 //! asked here.
 
-use super::account::AccountEntry;
+use super::{account::AccountEntry, buckets::Buckets};
 use crate::AccountState;
 use alloy_eip7928::{AccountChanges, BlockAccessIndex, StorageChange};
 use alloy_primitives::{Address, B256, U256, keccak256};
 use revm::{primitives::KECCAK_EMPTY, state::Bytecode};
-use std::{ops::Range, sync::OnceLock};
+use std::sync::OnceLock;
 
 /// What a list names in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,36 +57,6 @@ pub(crate) struct Place {
 }
 
 type Code = (B256, Bytecode);
-
-/// Where sorted keys begin, by their leading bits. Most keys are hashes, so a few of them share a bucket at most.
-#[derive(Debug)]
-struct Buckets {
-    shift: u32,
-    starts: Vec<u32>,
-}
-
-impl Buckets {
-    /// Of keys whose leading 64 bits these are.
-    fn new(keys: impl ExactSizeIterator<Item = u64>) -> Self {
-        let count = keys.len();
-        let bits = (usize::BITS - count.leading_zeros()).clamp(1, 24);
-        let mut buckets = Self { shift: u64::BITS - bits, starts: Vec::with_capacity((1 << bits) + 1) };
-        for (position, key) in keys.enumerate() {
-            let bucket = (key >> buckets.shift) as usize;
-            while buckets.starts.len() <= bucket {
-                buckets.starts.push(position as u32);
-            }
-        }
-        buckets.starts.resize((1 << bits) + 1, count as u32);
-        buckets
-    }
-
-    /// The positions at which a key with these leading bits can be.
-    fn of(&self, key: u64) -> Range<usize> {
-        let bucket = (key >> self.shift) as usize;
-        self.starts[bucket] as usize..self.starts[bucket + 1] as usize
-    }
-}
 
 fn leading_bits(address: &Address) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = *address.0;
@@ -243,7 +213,7 @@ impl<'b> Claims<'b> {
     /// The account before the index of `place`. An account that has nothing then does not exist, unless it never had anything else.
     pub(crate) fn account_before(&self, account: Listed, entry: &AccountEntry, place: Place) -> ClaimedAccount {
         let Some(changes) = self.get(account) else { return ClaimedAccount { state: entry.base, new_code: None } };
-        let base = entry.base.unwrap_or(AccountState { balance: U256::ZERO, nonce: 0, code_hash: KECCAK_EMPTY });
+        let base = entry.base.unwrap_or(AccountState::NEW);
         let code = place.code.checked_sub(1).and_then(|change| self.code(account, change as usize));
         let state = AccountState {
             balance: before(&changes.balance_changes, place.balance).map_or(base.balance, |change| change.post_balance),

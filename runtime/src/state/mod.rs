@@ -8,6 +8,7 @@
 mod account;
 mod arena;
 mod batch;
+mod buckets;
 mod claims;
 mod hash;
 mod marks;

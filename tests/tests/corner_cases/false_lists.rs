@@ -45,19 +45,15 @@ fn engines() -> impl Iterator<Item = Engine> {
         .map(|threads| Engine::new(EngineConfig { mode: Mode::Forced, threads, ..EngineConfig::default() }).unwrap())
 }
 
-/// Gives the list with one edit to engines of all sizes, which must all refuse it; and then the right one, whose outcome must be the oracle's.
-fn refused(edit: impl Fn(&mut BlockAccessList)) {
-    let (state, builder) = block();
-    let (expected, list) = right_list(&state, &builder);
-    let mut wrong = list.clone();
-    edit(&mut wrong);
-    assert_ne!(wrong, list);
+/// Gives a false list to engines of all sizes, which must all refuse it; and then the right one, whose outcome must be the oracle's.
+fn check_refusal(state: &MemoryState, builder: &BlockBuilder, wrong: &BlockAccessList) {
+    let (expected, list) = right_list(state, builder);
     for mut engine in engines() {
         let mut execute = |list| {
             let hints = AccessHints::Exact(list);
-            engine.execute_block(&state, &builder.build(), &builder.spec(), hints, Outputs::default())
+            engine.execute_block(state, &builder.build(), &builder.spec(), hints, Outputs::default())
         };
-        match execute(&wrong) {
+        match execute(wrong) {
             Err(BlockError::Invalid(InvalidBlock::AccessList(_))) => {}
             result => panic!("{result:?}"),
         }
@@ -65,6 +61,16 @@ fn refused(edit: impl Fn(&mut BlockAccessList)) {
         assert_eq!(outcome.report.path, Path::Parallel);
         assert_eq!(first_difference(&expected, &outcome), None);
     }
+}
+
+/// The list with one edit must be refused.
+fn refused(edit: impl Fn(&mut BlockAccessList)) {
+    let (state, builder) = block();
+    let (_, list) = right_list(&state, &builder);
+    let mut wrong = list.clone();
+    edit(&mut wrong);
+    assert_ne!(wrong, list);
+    check_refusal(&state, &builder, &wrong);
 }
 
 fn account(list: &mut BlockAccessList, address: Address) -> &mut AccountChanges {
@@ -170,23 +176,11 @@ fn a_list_that_keeps_the_storage_of_a_destroyed_account_is_refused() {
     let builder = BlockBuilder::new("Shanghai")
         .call(&key(0), Call::to(CONTRACT).value(3u64))
         .call(&key(1), Call::to(CONTRACT).words(&[word(NOBODY)]));
-    let (expected, list) = right_list(&state, &builder);
+    let (_, list) = right_list(&state, &builder);
     let mut wrong = list.clone();
     let slots = &mut account(&mut wrong, CONTRACT).storage_changes;
     let zeroed = slots.iter_mut().find(|slot| slot.changes.last().is_some_and(|change| change.new_value.is_zero()));
     zeroed.expect("destroying the account zeroes a slot").changes.pop();
     slots.retain(|slot| !slot.changes.is_empty());
-    for mut engine in engines() {
-        let mut execute = |list| {
-            let hints = AccessHints::Exact(list);
-            engine.execute_block(&state, &builder.build(), &builder.spec(), hints, Outputs::default())
-        };
-        match execute(&wrong) {
-            Err(BlockError::Invalid(InvalidBlock::AccessList(_))) => {}
-            result => panic!("{result:?}"),
-        }
-        let outcome = execute(&list).unwrap();
-        assert_eq!(outcome.report.path, Path::Parallel);
-        assert_eq!(first_difference(&expected, &outcome), None);
-    }
+    check_refusal(&state, &builder, &wrong);
 }

@@ -19,8 +19,6 @@ use revm::{
     state::{Account, AccountStatus, Bytecode},
 };
 
-const NEW: AccountState = AccountState { balance: U256::ZERO, nonce: 0, code_hash: KECCAK_EMPTY };
-
 /// What checkers found in all.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Found {
@@ -130,11 +128,11 @@ impl<'b> Checker<'b> {
             }
             let fee = if is_paid { fee.take() } else { None };
             let is_destroyed = is_touched && record.account.is_selfdestructed();
-            let before = record.before.unwrap_or(NEW);
+            let before = record.before.unwrap_or(AccountState::NEW);
             let mut after = if is_touched { state_of(&record.account) } else { before };
             if is_destroyed {
                 // Destroying the beneficiary burns the fee.
-                after = NEW;
+                after = AccountState::NEW;
             } else if let Some(fee) = fee {
                 after.balance = after.balance.saturating_add(fee);
             }
@@ -184,7 +182,7 @@ impl<'b> Checker<'b> {
             return Err(Failure::wrong(format!("the balance of {} is false", entry.address)));
         }
         if !self.claims.changes_after(listed, index) {
-            let before = self.claims.account_before(listed, &entry, place).state.unwrap_or(NEW);
+            let before = self.claims.account_before(listed, &entry, place).state.unwrap_or(AccountState::NEW);
             self.keep(entry, listed, AccountState { balance: after, ..before });
         }
         Ok(())

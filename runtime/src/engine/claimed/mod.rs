@@ -19,9 +19,9 @@ mod transfer;
 
 use super::{
     Doubt, Engine, Mode, blob_gas_used,
-    block_context::BlockContext,
+    block_context::{BlockContext, Kept},
     ledger::Counters,
-    native::{self, TransferRules},
+    native::{self},
     plan::PlanSummary,
     report::ScheduleReport,
     slots::TransactionSlot,
@@ -34,7 +34,6 @@ use crate::{
 };
 use alloy_consensus::Transaction as _;
 use alloy_eip7928::BlockAccessList;
-use braid_precompiles::BraidPrecompiles;
 use check::Checker;
 use revm::{DatabaseRef, context::Cfg, primitives::hardfork::SpecId};
 use run::{Executed, Shared};
@@ -112,6 +111,14 @@ impl Engine {
             slots.iter().for_each(TransactionSlot::forget_record);
         }
         let mut memories = std::mem::take(&mut self.memories);
+        let kept = Kept {
+            hashes: self.hashes.clone(),
+            precompile_cache: self.precompile_cache.clone(),
+            slots,
+            records: &self.records,
+            pace: self.pace,
+            lessons: &self.lessons,
+        };
         let pays = nanos >= self.config.min_parallel_nanos || self.config.mode == Mode::Forced;
         let pool = self.pool.as_ref().filter(|_| count > 1 && pays);
 
@@ -122,25 +129,10 @@ impl Engine {
             let claims = claims.get_or_init(|| Claims::new(list, last)).as_ref().ok_or_else(wrong)?;
             let beneficiary = state.account(snapshot, env.block_env.beneficiary)?;
             let context = context.get_or_init(|| BlockContext {
-                snapshot,
-                state,
-                block,
-                spec: spec_id,
-                cfg: env.cfg_env.clone(),
-                env: env.block_env.clone(),
-                beneficiary,
-                hashes: self.hashes.clone(),
-                transfers: TransferRules::new(&env.cfg_env, &env.block_env),
-                precompiles: BraidPrecompiles::new(spec_id, self.precompile_cache.clone(), None),
-                slots,
-                unstarted: Default::default(),
-                records: &self.records,
-                pace: self.pace,
-                lessons: &self.lessons,
                 keep_records: outputs.report,
                 timeline: outputs.report.then(Timeline::start),
                 is_exact: true,
-                takes_runs: false,
+                ..BlockContext::new(snapshot, state, block, &env, beneficiary, kept)
             });
             Ok(Shared::new(context, claims, threads))
         };

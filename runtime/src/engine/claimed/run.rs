@@ -140,14 +140,7 @@ impl<'b> Shared<'b> {
 /// Works until all transactions are taken. Gives the memory back for the next block.
 pub(crate) fn work<'b>(shared: &Shared<'b>, memory: WorkerMemory) -> WorkerMemory {
     let block = shared.block;
-    let mut evm = evm::lean_evm(
-        block.snapshot,
-        block.state,
-        memory,
-        block.precompiles.clone(),
-        block.cfg.clone(),
-        block.env.clone(),
-    );
+    let mut evm = block.evm(memory);
     evm.ctx.journaled_state.claims = Some(shared.claims);
     let mut checker = shared.checker();
     let mut transfers = Transfers::new(block, shared.claims);

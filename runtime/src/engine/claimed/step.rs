@@ -6,7 +6,7 @@
 use super::{Failure, check::Checker};
 use crate::{
     AccountState,
-    engine::apply::settle,
+    engine::{apply::settle, ordered_database::account_info},
     state::{AccountRef, BlockState, Claims, Listed, Place, SlotRef, Snapshot, SnapshotError},
 };
 use alloy_primitives::{
@@ -15,7 +15,7 @@ use alloy_primitives::{
 };
 use revm::{
     Database, DatabaseCommit,
-    primitives::{KECCAK_EMPTY, hardfork::SpecId},
+    primitives::hardfork::SpecId,
     state::{Account, AccountInfo, Bytecode},
 };
 use std::fmt;
@@ -89,10 +89,10 @@ impl<'b> Step<'b> {
         if self.is_unsuited {
             return Err(Failure::Unsuited);
         }
-        const NEW: AccountState = AccountState { balance: U256::ZERO, nonce: 0, code_hash: KECCAK_EMPTY };
         for account in self.accounts.values().filter(|account| account.is_committed) {
             checker.access(account.entry, account.listed)?;
-            let (before, after) = (account.before.unwrap_or(NEW), account.after.unwrap_or(NEW));
+            let (before, after) =
+                (account.before.unwrap_or(AccountState::NEW), account.after.unwrap_or(AccountState::NEW));
             checker.change(account.entry, (account.listed, account.place), self.index, &before, &after)?;
         }
         for slot in self.slots.values() {
@@ -161,19 +161,7 @@ impl Database for Step<'_> {
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, SnapshotError> {
         let account = self.account(address)?;
         let Some(state) = account.after else { return Ok(None) };
-        // Code is fetched when somebody asks for it: the parent state may not be able to tell that of an account that is only paid.
-        let code = match &account.new_code {
-            Some(code) => Some(code.clone()),
-            None if state.code_hash == KECCAK_EMPTY => Some(Bytecode::default()),
-            None => account.entry.base_code().cloned(),
-        };
-        Ok(Some(AccountInfo {
-            balance: state.balance,
-            nonce: state.nonce,
-            code_hash: state.code_hash,
-            code,
-            account_id: None,
-        }))
+        Ok(Some(account_info(state, account.new_code.as_ref(), &account.entry)))
     }
 
     fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, SnapshotError> {

@@ -15,8 +15,6 @@ use crate::{
 use alloy_primitives::{Address, U256};
 use revm::primitives::KECCAK_EMPTY;
 
-const NEW: AccountState = AccountState { balance: U256::ZERO, nonce: 0, code_hash: KECCAK_EMPTY };
-
 /// Accounts that a worker remembers.
 const REMEMBERED: usize = 64;
 
@@ -96,8 +94,9 @@ impl<'b> Transfers<'b> {
         let Some(to) = self.load(recipient, index)? else { return Ok(false) };
         let Some(from) = self.load(sender, index)? else { return Ok(false) };
         let Some(envelope) = Envelope::of(tx, &self.block.transfers) else { return Ok(false) };
-        let before = self.claims.account_before(from.listed, &from.entry, from.place).state.unwrap_or(NEW);
-        let to_before = self.claims.account_before(to.listed, &to.entry, to.place).state.unwrap_or(NEW);
+        let before =
+            self.claims.account_before(from.listed, &from.entry, from.place).state.unwrap_or(AccountState::NEW);
+        let to_before = self.claims.account_before(to.listed, &to.entry, to.place).state.unwrap_or(AccountState::NEW);
         let is_valid =
             before.nonce == envelope.nonce && before.nonce != u64::MAX && before.balance >= envelope.required;
         let Some(to_balance) = to_before.balance.checked_add(envelope.value).filter(|_| is_valid) else {
