@@ -59,7 +59,9 @@ impl Database {
             fold.block(&mut *transaction, block)?;
         }
         let fold = fold.finish(&mut *transaction)?;
-        transaction.put(Table::Metadata, key::metadata::HEAD, &encoding::encode_head(&head))?;
+        let difficulty = blocks.iter().fold(U256::ZERO, |sum, block| sum.saturating_add(block.header.difficulty));
+        let total_difficulty = read::total_difficulty(&*transaction)?.saturating_add(difficulty);
+        write::head(&mut *transaction, &head, total_difficulty)?;
         if let HistoryLimit::Blocks(distance) = self.options.history {
             prune::prune(&mut *transaction, head.number.saturating_sub(distance), blocks.len() as u64 + 1)?;
         }

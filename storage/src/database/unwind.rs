@@ -62,10 +62,14 @@ impl Database {
         for ((address, slot), _) in &slots {
             history::remove_after(writing, Table::StorageHistory, &key::slot(*address, *slot), number)?;
         }
+        let mut total_difficulty = read::total_difficulty(&*writing)?;
         for above in number + 1..=head.number {
+            let header = read::header(&*writing, above)?;
+            let header = header.ok_or(StorageError::MissingBlock { table: Table::Headers, number: above })?;
+            total_difficulty = total_difficulty.saturating_sub(header.difficulty);
             remove_block(writing, above)?;
         }
-        writing.put(Table::Metadata, key::metadata::HEAD, &encoding::encode_head(&target))?;
+        write::head(writing, &target, total_difficulty)?;
         self.shared.commit(target, || Ok(transaction.commit()?), |cache| cache.clear())?;
         // What was durable above the block must not come back after a crash.
         self.shared.store.sync()?;

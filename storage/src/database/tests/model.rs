@@ -29,8 +29,12 @@ pub(super) fn genesis_of(actions: &Actions, chain_id: u64) -> Genesis {
     let mut state = PlainState::new();
     let mut change = apply(&mut state, actions);
     change.contracts.push((keccak256([0x60, 0x01]), code()));
-    let header =
-        Header { state_root: root_of(&state), extra_data: chain_id.to_be_bytes().into(), ..Default::default() };
+    let header = Header {
+        state_root: root_of(&state),
+        extra_data: chain_id.to_be_bytes().into(),
+        difficulty: U256::from(1 << 20),
+        ..Default::default()
+    };
     Genesis { chain_id, header, body: Body::default(), state: change }
 }
 
@@ -81,6 +85,7 @@ impl Model {
             state_root: update.state_root(),
             transactions_root: calculate_transaction_root(&body.transactions),
             extra_data: branch.to_be_bytes().into(),
+            difficulty: U256::from(3 * number + branch),
             ..Default::default()
         };
         let hash = header.hash_slow();
@@ -132,6 +137,8 @@ pub(super) fn assert_snapshot(snapshot: &Snapshot, state: &PlainState) {
 pub(super) fn assert_same(database: &Database, model: &Model) {
     let head = model.head();
     assert_eq!(database.head().unwrap().number, head);
+    let total: U256 = model.headers.iter().map(|header| header.difficulty).sum();
+    assert_eq!(database.total_difficulty().unwrap(), total);
     let snapshot = database.snapshot().unwrap();
     assert_snapshot(&snapshot, model.states.last().unwrap());
     for number in 0..=head {
