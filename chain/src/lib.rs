@@ -2,12 +2,14 @@
 //!
 //! * [`bundle`]: one block with all that is needed to execute it again, and the file format for it.
 //! * [`genesis`]: the first block of a chain, from a genesis file.
+//! * [`consensus`]: rules that need no execution.
 //! * [`layouts`]: bundles out of the folders, JSON files and archives in which others keep blocks.
 //! * [`senders`]: who signed the transactions of a block.
 //! * [`validation`]: does the outcome of executing a block agree with its header?
 
 pub mod bundle;
 pub mod genesis;
+pub mod consensus;
 pub mod layouts;
 #[cfg(test)]
 mod samples;
