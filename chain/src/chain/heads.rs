@@ -1,6 +1,9 @@
 //! The head moves.
 
-use super::{Chain, ChainError, tree::TreeBlock};
+use super::{
+    Chain, ChainError,
+    tree::{Tree, TreeBlock},
+};
 use crate::execution_engine::ForkChoiceState;
 use alloy_primitives::B256;
 use braid_storage::{ExecutedBlock, Head};
@@ -33,10 +36,7 @@ impl Chain {
         self.settle()?;
         let switch = self.tree.write().switch(&hash);
         let reorganisation = match switch {
-            Some(switch) => {
-                let blocks = |list: Vec<TreeBlock>| list.into_iter().map(|block| block.block).collect();
-                Reorganisation { removed: blocks(switch.removed), added: blocks(switch.added) }
-            }
+            Some(switch) => Reorganisation { removed: blocks(switch.removed), added: blocks(switch.added) },
             None => self.unwind(hash)?,
         };
         self.fold()?;
@@ -47,14 +47,33 @@ impl Chain {
         *self.fork_choice.write() = state;
     }
 
-    /// Takes all blocks above a stored one back.
+    /// Goes back to a stored block on which, or on whose branches, the new head is. What was stored above it stays in the tree.
     fn unwind(&self, hash: B256) -> Result<Reorganisation, ChainError> {
-        let target = self.stored(&hash)?.ok_or(ChainError::UnknownBlock(hash))?;
+        if self.tree.read().branch(&hash).is_none() {
+            let target = self.stored(&hash)?.ok_or(ChainError::UnknownBlock(hash))?;
+            self.add_root(target)?;
+        }
         let mut tree = self.tree.write();
+        let unknown = ChainError::UnknownBlock(hash);
+        let root = tree.branch(&hash).ok_or_else(|| unknown.clone())?.root;
+        let parent = tree.parent(&root.hash).ok_or_else(|| unknown.clone())?;
+        let mut total_difficulty = parent.total_difficulty;
+        let unwound = self.database.blocks_above(root.number)?.into_iter().map(|block| {
+            total_difficulty = total_difficulty.saturating_add(block.header.difficulty);
+            TreeBlock { block: Arc::new(block), total_difficulty }
+        });
+        let unwound: Vec<TreeBlock> = unwound.collect();
         let base = tree.base();
-        let in_memory = tree.switch(&base.hash).unwrap_or_default().removed;
-        self.database.unwind(target.number)?;
-        *tree = super::read::stored_tree(&self.database)?;
-        Ok(Reorganisation { removed: in_memory.into_iter().map(|block| block.block).collect(), added: Vec::new() })
+        let mut removed = tree.switch(&base.hash).ok_or_else(|| unknown.clone())?.removed;
+        removed.extend(unwound.iter().rev().cloned());
+        self.database.unwind(root.number)?;
+        let below = std::mem::replace(&mut *tree, Tree::new(root, parent.header.clone(), parent.total_difficulty));
+        *tree = below.retreat(root, parent, unwound);
+        let added = tree.switch(&hash).ok_or(unknown)?.added;
+        Ok(Reorganisation { removed: blocks(removed), added: blocks(added) })
     }
+}
+
+fn blocks(list: Vec<TreeBlock>) -> Vec<Arc<ExecutedBlock>> {
+    list.into_iter().map(|block| block.block).collect()
 }

@@ -47,8 +47,8 @@ impl Chain {
         }
         let begin = Instant::now();
         let parent = block.header.parent_hash;
-        if self.tree.read().parent(&parent).is_none() && self.invalid.lock().get(&parent).is_none() {
-            return Err(self.without_parent(&block.header, hash)?);
+        if self.invalid.lock().get(&parent).is_none() && self.number(&parent)?.is_none() {
+            return Err(ChainError::UnknownParent { number: block.header.number, hash, parent });
         }
         let senders = match self.senders.recover(&block, &self.spec) {
             Ok(senders) => senders,
@@ -76,9 +76,7 @@ impl Chain {
             return Err(reason.into());
         }
         self.settle()?;
-        let Some(parent) = self.tree.read().parent(&parent_hash) else {
-            return Err(self.without_parent(block.header(), hash)?);
-        };
+        let parent = self.parent_of(block.header(), hash)?;
         let mut timings = Timings::default();
         let total_difficulty = parent.total_difficulty.saturating_add(block.header().difficulty);
         let result = self.validate(&block, &parent, &mut timings).and_then(|()| {
@@ -144,13 +142,14 @@ impl Chain {
         Ok(Some(Inserted { block, novelty: Novelty::Known, is_head, timings, divergence: None }))
     }
 
-    /// Why a block cannot be placed.
-    fn without_parent(&self, header: &Header, hash: B256) -> Result<ChainError, ChainError> {
+    /// The parent of a block, in the tree or stored.
+    fn parent_of(&self, header: &Header, hash: B256) -> Result<Parent, ChainError> {
         let (number, parent) = (header.number, header.parent_hash);
-        if self.stored(&parent)?.is_some() {
-            return Ok(ChainError::TooDeep { number, earliest: self.tree.read().base().number });
+        let unknown = || ChainError::UnknownParent { number, hash, parent };
+        if self.tree.read().parent(&parent).is_none() {
+            self.add_root(self.stored(&parent)?.ok_or_else(unknown)?)?;
         }
-        Ok(ChainError::UnknownParent { number, hash, parent })
+        self.tree.read().parent(&parent).ok_or_else(unknown)
     }
 
     /// Remembers an invalid block, unless only its body is not that of its header: then the right one may still come.

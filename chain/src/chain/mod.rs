@@ -28,7 +28,7 @@ use crate::{
     senders::SenderCache,
 };
 use braid_runtime::ChainSpec;
-use braid_storage::{Database, Head};
+use braid_storage::{Database, Head, Layer};
 use folding::Folding;
 use invalid::InvalidBlocks;
 use parking_lot::{Mutex, RwLock};
@@ -44,6 +44,8 @@ pub struct Chain {
     /// Held by whoever inserts a block or moves the head.
     executor: Mutex<Executor>,
     tree: RwLock<Tree>,
+    /// The last layer that led from the tables back to a stored block, for branches that leave there.
+    rewound: Mutex<Option<Arc<Layer>>>,
     invalid: Mutex<InvalidBlocks>,
     senders: SenderCache,
     folding: Folding,
@@ -65,6 +67,7 @@ impl Chain {
             options,
             executor: Mutex::new(executor),
             tree: RwLock::new(tree),
+            rewound: Mutex::default(),
             invalid: Mutex::default(),
             senders: SenderCache::default(),
             folding,
@@ -111,7 +114,7 @@ impl Chain {
     /// Takes out of the tree what was written meanwhile.
     fn settle(&self) -> Result<(), ChainError> {
         if let Some(written) = self.folding.written()? {
-            self.tree.write().advance(written);
+            self.tree.write().advance(written, self.options.deepest_branch);
         }
         Ok(())
     }

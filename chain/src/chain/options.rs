@@ -13,6 +13,8 @@ pub struct ChainOptions {
     pub blocks_in_memory: usize,
     /// Blocks written in one transaction, once so many more are there.
     pub blocks_per_commit: usize,
+    /// Most blocks below the last written one at which a branch may leave the stored chain.
+    pub deepest_branch: u64,
     /// Whether receipts roots before Byzantium are compared. Their receipts hold the state root after every transaction, so these
     /// blocks are executed a second time.
     pub early_receipts: bool,
@@ -20,7 +22,13 @@ pub struct ChainOptions {
 
 impl Default for ChainOptions {
     fn default() -> Self {
-        Self { execution: EngineConfig::default(), blocks_in_memory: 64, blocks_per_commit: 16, early_receipts: true }
+        Self {
+            execution: EngineConfig::default(),
+            blocks_in_memory: 64,
+            blocks_per_commit: 16,
+            deepest_branch: 1024,
+            early_receipts: true,
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! Blocks and states, wherever they are.
 
-use super::{Chain, ChainError, InvalidReason, tree::Tree};
+use super::{
+    Chain, ChainError, InvalidReason,
+    tree::{Parent, Tree},
+};
 use alloy_consensus::Header;
 use alloy_primitives::{B256, U256};
-use braid_storage::{Body, Database, Head, Receipt, Snapshot, StorageError};
+use braid_storage::{Body, Database, Head, Layer, Receipt, Snapshot, StorageError, store::Table};
 use std::sync::Arc;
 
 /// How often a snapshot is tried again when the database moved on meanwhile.
@@ -12,7 +15,7 @@ const ATTEMPTS: usize = 4;
 /// A tree on the head of a database.
 pub(super) fn stored_tree(database: &Database) -> Result<Tree, ChainError> {
     let head = database.head()?;
-    let missing = StorageError::MissingBlock { table: braid_storage::store::Table::Headers, number: head.number };
+    let missing = StorageError::MissingBlock { table: Table::Headers, number: head.number };
     let header = database.header(head.number)?.ok_or(missing)?;
     Ok(Tree::new(head, header, database.total_difficulty()?))
 }
@@ -21,7 +24,17 @@ impl Chain {
     /// The state after a block that is in memory or the last written one. For older blocks see [`Database::state_at`].
     pub fn snapshot(&self, hash: B256) -> Result<Snapshot, ChainError> {
         for _ in 0..ATTEMPTS {
-            let layers = self.tree.read().layers(&hash).ok_or(ChainError::UnknownBlock(hash))?;
+            let (root, base, mut layers) = {
+                let tree = self.tree.read();
+                let branch = tree.branch(&hash).ok_or(ChainError::UnknownBlock(hash))?;
+                let layers: Vec<_> = branch.blocks.iter().map(|block| Arc::clone(&block.block.layer)).collect();
+                (branch.root, tree.base(), layers)
+            };
+            if root != base {
+                // Execution there needs the tables to stand still.
+                self.folding.wait();
+                layers.insert(0, self.rewound(root)?);
+            }
             match self.database.snapshot_above(layers) {
                 Ok(snapshot) if snapshot.block().hash == hash => return Ok(snapshot),
                 Ok(_) | Err(StorageError::LayerGap { .. }) => {}
@@ -32,6 +45,36 @@ impl Chain {
             self.settle()?;
         }
         Err(ChainError::UnknownBlock(hash))
+    }
+
+    /// The layer that leads from the tables back to a stored block.
+    fn rewound(&self, root: Head) -> Result<Arc<Layer>, ChainError> {
+        let head = self.database.head()?;
+        let mut rewound = self.rewound.lock();
+        if let Some(layer) = rewound.as_ref().filter(|layer| layer.parent() == head.hash && layer.block() == root) {
+            return Ok(Arc::clone(layer));
+        }
+        let layer = self.database.rewind(root.number)?;
+        *rewound = Some(Arc::clone(&layer));
+        Ok(layer)
+    }
+
+    /// Lets branches stand on a stored block below the last one, if it is not too deep.
+    pub(super) fn add_root(&self, block: Head) -> Result<(), ChainError> {
+        let base = self.tree.read().base();
+        let earliest = self.database.history_from()?.max(base.number.saturating_sub(self.options.deepest_branch));
+        if block.number < earliest {
+            return Err(ChainError::TooDeep { number: block.number + 1, earliest });
+        }
+        let missing = |number| StorageError::MissingBlock { table: Table::Headers, number };
+        let header = |number| Ok::<_, ChainError>(self.database.header(number)?.ok_or_else(|| missing(number))?);
+        let mut total_difficulty = self.total_difficulty(&base.hash).unwrap_or_default();
+        for number in block.number + 1..=base.number {
+            total_difficulty = total_difficulty.saturating_sub(header(number)?.difficulty);
+        }
+        let header = header(block.number)?;
+        self.tree.write().add_root(block, Parent { header, total_difficulty });
+        Ok(())
     }
 
     /// A block in memory or a stored canonical one.

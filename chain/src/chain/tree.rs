@@ -1,10 +1,14 @@
 //! The blocks above the ones that are written, as a tree that stands on the last written block.
 //!
-//! Every block has its state change with it, so each of them has a snapshot. One branch is canonical. Nothing here executes or writes.
+//! Every block has its state change with it, so each of them has a snapshot. One branch is canonical. Branches may also stand on written
+//! blocks below the last one: these are the other roots of the tree. Nothing here executes or writes.
 
 use alloy_consensus::Header;
-use alloy_primitives::{B256, U256, map::B256Map};
-use braid_storage::{ExecutedBlock, Head, Layer};
+use alloy_primitives::{
+    B256, U256,
+    map::{B256Map, B256Set},
+};
+use braid_storage::{ExecutedBlock, Head};
 use std::{collections::VecDeque, sync::Arc};
 
 /// A valid block with its state change.
@@ -37,11 +41,28 @@ pub(super) struct Switch {
     pub(super) added: Vec<TreeBlock>,
 }
 
+/// A written block on which others stand.
+#[derive(Clone, Debug)]
+struct Root {
+    block: Head,
+    parent: Parent,
+}
+
+/// The way to a block.
+#[derive(Debug)]
+pub(super) struct Branch<'a> {
+    /// The written block on which it stands.
+    pub(super) root: Head,
+    /// The blocks above it, from the lowest to the highest.
+    pub(super) blocks: Vec<&'a TreeBlock>,
+}
+
 #[derive(Debug)]
 pub(super) struct Tree {
     /// The last written block.
     base: Head,
-    base_parent: Parent,
+    /// The base, and written blocks below it on which branches stand.
+    roots: B256Map<Root>,
     blocks: B256Map<TreeBlock>,
     /// Hashes of the canonical blocks above the base, from the lowest to the highest.
     canonical: VecDeque<B256>,
@@ -50,8 +71,9 @@ pub(super) struct Tree {
 impl Tree {
     /// A tree of nothing but its base.
     pub(super) fn new(base: Head, header: Header, total_difficulty: U256) -> Self {
-        let base_parent = Parent { header, total_difficulty };
-        Self { base, base_parent, blocks: B256Map::default(), canonical: VecDeque::new() }
+        let root = Root { block: base, parent: Parent { header, total_difficulty } };
+        let roots = B256Map::from_iter([(base.hash, root)]);
+        Self { base, roots, blocks: B256Map::default(), canonical: VecDeque::new() }
     }
 
     pub(super) const fn base(&self) -> Head {
@@ -62,10 +84,16 @@ impl Tree {
         self.blocks.get(hash)
     }
 
-    /// The header of a block of the tree or of its base, and the sum of the difficulties up to it.
+    /// Lets branches stand on a written block below the base.
+    pub(super) fn add_root(&mut self, block: Head, parent: Parent) {
+        assert!(block.number < self.base.number, "{block:?} is not below the base {:?}", self.base);
+        self.roots.insert(block.hash, Root { block, parent });
+    }
+
+    /// The header of a block of the tree or of a root, and the sum of the difficulties up to it.
     pub(super) fn parent(&self, hash: &B256) -> Option<Parent> {
-        if *hash == self.base.hash {
-            return Some(self.base_parent.clone());
+        if let Some(root) = self.roots.get(hash) {
+            return Some(root.parent.clone());
         }
         let block = self.blocks.get(hash)?;
         Some(Parent { header: block.block.header.clone(), total_difficulty: block.total_difficulty })
@@ -93,39 +121,36 @@ impl Tree {
         self.canonical.iter().take(count).map(|hash| Arc::clone(&self.blocks[hash].block)).collect()
     }
 
-    /// The blocks above the base up to this one, from the lowest to the highest; `None` if the block is not in the tree.
-    pub(super) fn branch(&self, hash: &B256) -> Option<Vec<&TreeBlock>> {
-        let mut branch = Vec::new();
+    /// The way to a block of the tree or to a root; `None` if it is neither.
+    pub(super) fn branch(&self, hash: &B256) -> Option<Branch<'_>> {
+        let mut blocks = Vec::new();
         let mut hash = *hash;
-        while hash != self.base.hash {
+        loop {
+            if let Some(root) = self.roots.get(&hash) {
+                blocks.reverse();
+                return Some(Branch { root: root.block, blocks });
+            }
             let block = self.blocks.get(&hash)?;
-            branch.push(block);
+            blocks.push(block);
             hash = block.block.header.parent_hash;
         }
-        branch.reverse();
-        Some(branch)
     }
 
-    /// The state changes from the base up to a block.
-    pub(super) fn layers(&self, hash: &B256) -> Option<Vec<Arc<Layer>>> {
-        let branch = self.branch(hash)?;
-        Some(branch.into_iter().map(|block| Arc::clone(&block.block.layer)).collect())
-    }
-
-    /// Adds a block whose parent is the base or in the tree.
+    /// Adds a block whose parent is a root or in the tree.
     pub(super) fn insert(&mut self, block: TreeBlock) {
         let parent = block.block.header.parent_hash;
         assert!(
-            parent == self.base.hash || self.blocks.contains_key(&parent),
+            self.roots.contains_key(&parent) || self.blocks.contains_key(&parent),
             "block {} has no parent {parent} in the tree",
             block.block.header.number
         );
         self.blocks.insert(block.head().hash, block);
     }
 
-    /// Makes a block of the tree, or its base, the head. `None` if it is not there.
+    /// Makes a block on the base, or the base, the head. `None` if it is not there.
     pub(super) fn switch(&mut self, hash: &B256) -> Option<Switch> {
-        let branch: Vec<B256> = self.branch(hash)?.into_iter().map(|block| block.head().hash).collect();
+        let branch = self.branch(hash).filter(|branch| branch.root == self.base)?;
+        let branch: Vec<B256> = branch.blocks.into_iter().map(|block| block.head().hash).collect();
         let common = self.canonical.iter().zip(&branch).take_while(|(old, new)| old == new).count();
         let removed = self.canonical.split_off(common);
         let added = &branch[common..];
@@ -137,38 +162,54 @@ impl Tree {
         Some(switch)
     }
 
-    /// Moves the base up the canonical branch to a block that was written. Gives the blocks that do not stand on it: the written ones, and
-    /// branches off below it.
-    pub(super) fn advance(&mut self, written: Head) -> Vec<TreeBlock> {
+    /// Moves the base up the canonical branch to a block that was written. Branches that leave it below stay, on roots of their own, unless
+    /// these are more than `depth` blocks below.
+    pub(super) fn advance(&mut self, written: Head, depth: u64) {
         let Some(position) = self.canonical.iter().position(|hash| *hash == written.hash) else {
             assert_eq!(written, self.base, "what was written is not canonical");
-            return Vec::new();
+            return;
         };
-        let block = &self.blocks[&written.hash];
-        self.base_parent = Parent { header: block.block.header.clone(), total_difficulty: block.total_difficulty };
-        self.base = written;
-        self.canonical.drain(..=position);
-        let mut standing: B256Map<TreeBlock> = B256Map::default();
-        let mut rest: Vec<(B256, TreeBlock)> = self.blocks.drain().collect();
-        rest.sort_unstable_by_key(|(_, block)| block.block.header.number);
-        let mut fallen = Vec::new();
-        for (hash, block) in rest {
-            let parent = &block.block.header.parent_hash;
-            if *parent == written.hash || standing.contains_key(parent) {
-                standing.insert(hash, block);
-            } else {
-                fallen.push(block);
+        for hash in self.canonical.drain(..=position) {
+            if let Some(TreeBlock { block, total_difficulty }) = self.blocks.remove(&hash) {
+                let parent = Parent { header: block.header.clone(), total_difficulty };
+                self.roots.insert(hash, Root { block: block.layer.block(), parent });
             }
         }
-        self.blocks = standing;
-        fallen
+        self.base = written;
+        self.roots.retain(|_, root| root.block.number + depth >= written.number);
+        self.drop_unsupported();
+        let used: B256Set = self.blocks.values().map(|block| block.block.header.parent_hash).collect();
+        self.roots.retain(|hash, root| root.block == written || used.contains(hash));
+    }
+
+    /// Puts the tree on a written block below the base, to which the database went back. What was written above it comes as `unwound`.
+    pub(super) fn retreat(self, base: Head, parent: Parent, unwound: Vec<TreeBlock>) -> Self {
+        let Parent { header, total_difficulty } = parent;
+        let mut tree = Self::new(base, header, total_difficulty);
+        tree.roots.extend(self.roots.into_iter().filter(|(_, root)| root.block.number < base.number));
+        tree.blocks = self.blocks;
+        tree.blocks.extend(unwound.into_iter().map(|block| (block.head().hash, block)));
+        tree.drop_unsupported();
+        tree
+    }
+
+    /// Drops blocks that stand on nothing.
+    fn drop_unsupported(&mut self) {
+        let mut rest: Vec<(B256, TreeBlock)> = self.blocks.drain().collect();
+        rest.sort_unstable_by_key(|(_, block)| block.block.header.number);
+        for (hash, block) in rest {
+            let parent = &block.block.header.parent_hash;
+            if self.roots.contains_key(parent) || self.blocks.contains_key(parent) {
+                self.blocks.insert(hash, block);
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use braid_storage::{BlockChange, Body, StateUpdate};
+    use braid_storage::{BlockChange, Body, Layer, StateUpdate};
 
     fn block(parent: &Header, extra: u8) -> TreeBlock {
         let header = Header {
@@ -226,17 +267,36 @@ mod tests {
     }
 
     #[test]
-    fn the_base_moves_up_and_what_does_not_stand_on_it_falls() {
+    fn the_base_moves_up_and_branches_below_it_keep_their_root() {
         let (mut tree, main, side) = tree();
-        let fallen = tree.advance(main[0].head());
-        assert_eq!(heads(&fallen), [main[0].head()]);
-        assert_eq!(tree.layers(&side[1].head().hash).unwrap().len(), 2);
-        let mut fallen = heads(&tree.advance(main[1].head()));
-        fallen.sort_by_key(|head| head.number);
-        assert_eq!(fallen.len(), 3);
+        tree.advance(main[0].head(), 8);
+        let branch = tree.branch(&side[1].head().hash).unwrap();
+        assert_eq!((branch.root, branch.blocks.len()), (main[0].head(), 2));
+        tree.advance(main[1].head(), 8);
         assert_eq!((tree.base(), tree.head(), tree.depth()), (main[1].head(), main[2].head(), 1));
         assert_eq!(tree.parent(&main[1].head().hash).unwrap().header, main[1].block.header);
+        assert_eq!(tree.branch(&side[1].head().hash).unwrap().root, main[0].head());
+        assert!(tree.switch(&side[1].head().hash).is_none(), "it does not stand on the base");
+        assert!(tree.parent(&B256::ZERO).is_none());
+    }
+
+    #[test]
+    fn branches_far_below_the_base_fall() {
+        let (mut tree, main, side) = tree();
+        tree.advance(main[2].head(), 1);
         assert!(tree.branch(&side[1].head().hash).is_none());
+        assert_eq!((tree.blocks.len(), tree.roots.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_tree_that_goes_back_keeps_all_its_branches() {
+        let (mut tree, main, side) = tree();
+        tree.advance(main[1].head(), 8);
+        let parent = tree.parent(&main[0].head().hash).unwrap();
+        let mut tree = tree.retreat(main[0].head(), parent, vec![main[1].clone()]);
+        assert_eq!((tree.base(), tree.head()), (main[0].head(), main[0].head()));
+        assert_eq!(heads(&tree.switch(&side[1].head().hash).unwrap().added), heads(&side));
+        assert_eq!(heads(&tree.switch(&main[2].head().hash).unwrap().added), heads(&main[1..]));
     }
 
     #[test]

@@ -63,8 +63,8 @@ mod tests {
     fn every_attribute_counts() {
         let some = PayloadAttributes { timestamp: 12, ..PayloadAttributes::default() };
         let mut ids = vec![PayloadId::new(B256::ZERO, &some), PayloadId::new(B256::repeat_byte(1), &some)];
-        for change in [
-            |attributes: &mut PayloadAttributes| attributes.timestamp = 13,
+        let changes: [fn(&mut PayloadAttributes); 8] = [
+            |attributes| attributes.timestamp = 13,
             |attributes| attributes.prev_randao = B256::repeat_byte(1),
             |attributes| attributes.fee_recipient = Address::repeat_byte(1),
             |attributes| attributes.withdrawals = Some(Withdrawals::default()),
@@ -72,7 +72,8 @@ mod tests {
             |attributes| attributes.slot_number = Some(1),
             |attributes| attributes.extra_data = Bytes::from_static(b"x"),
             |attributes| attributes.gas_limit = Some(1),
-        ] {
+        ];
+        for change in changes {
             let mut other = some.clone();
             change(&mut other);
             ids.push(PayloadId::new(B256::ZERO, &other));
