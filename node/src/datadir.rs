@@ -76,8 +76,9 @@ impl DataDir {
                 genesis.hash()
             );
         }
+        crate::damage::report();
         let database = Database::create(&self.database_path(), &genesis.genesis, options)
-            .map_err(|error| self.explain(error, Some(file)))?;
+            .map_err(|error| self.explain(&error, Some(file)))?;
         let same_rules = before.as_ref().is_some_and(|before| before.spec == genesis.spec);
         if before.is_some() && !same_rules {
             let head = database.head()?;
@@ -129,8 +130,9 @@ impl DataDir {
     /// The chain in this folder, to be written.
     pub(crate) fn open(&self, options: DatabaseOptions) -> eyre::Result<(GenesisFile, Database)> {
         let genesis = self.genesis()?;
+        crate::damage::report();
         let database = Database::open(&self.database_path(), Some(genesis.genesis.identity()), options)
-            .map_err(|error| self.explain(error, None))?;
+            .map_err(|error| self.explain(&error, None))?;
         Ok((genesis, database))
     }
 
@@ -138,16 +140,17 @@ impl DataDir {
     pub(crate) fn open_read_only(&self) -> eyre::Result<(GenesisFile, Database)> {
         let genesis = self.genesis()?;
         let identity = Some(genesis.genesis.identity());
+        crate::damage::report();
         let database = Database::open_read_only(&self.database_path(), identity, DatabaseOptions::default())
-            .map_err(|error| self.explain(error, None))?;
+            .map_err(|error| self.explain(&error, None))?;
         Ok((genesis, database))
     }
 
     /// Says what can be done about a database that does not open.
-    pub(crate) fn explain(&self, error: StorageError, genesis: Option<&Path>) -> eyre::Report {
+    pub(crate) fn explain(&self, error: &StorageError, genesis: Option<&Path>) -> eyre::Report {
         use braid_storage::store::StoreError;
         let folder = self.path.display();
-        let advice = match &error {
+        let advice = match error {
             StorageError::Store(StoreError::InUse { .. }) => {
                 "end that process first; reading works beside it".to_owned()
             }
@@ -165,11 +168,11 @@ impl DataDir {
                 Some(file) => format!("{} is of another chain: use another folder", file.display()),
                 None => format!("{folder}/{GENESIS} does not belong to this database: restore it"),
             },
-            StorageError::WrongSchema { stored, supported } if stored > supported => {
+            StorageError::WrongSchema { stored, supported } if *stored > *supported => {
                 "use the version of braid that wrote it, or a newer one".to_owned()
             }
             StorageError::Store(StoreError::Folder { .. }) => "the folder must exist and be writable".to_owned(),
-            _ => return eyre!(error),
+            _ => return eyre!("{error}"),
         };
         eyre!("{error}; {advice}")
     }

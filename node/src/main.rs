@@ -5,6 +5,7 @@
 mod bundle;
 mod capture;
 mod cli;
+mod damage;
 mod datadir;
 mod db;
 mod export;

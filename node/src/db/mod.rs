@@ -88,7 +88,7 @@ fn unwind(folder: &Folder, to: u64) -> eyre::Result<u8> {
     let datadir = folder.datadir();
     let (_, database) = datadir.open(DatabaseOptions::default())?;
     let before = database.head()?;
-    let head = database.unwind(to).map_err(|error| datadir.explain(error, None))?;
+    let head = database.unwind(to).map_err(|error| datadir.explain(&error, None))?;
     let text =
         format!("{} blocks taken back; the head is block {} ({})", before.number - head.number, head.number, head.hash);
     folder.print(&json!({ "removed": before.number - head.number, "head": head_json(&head) }), &text);
@@ -100,7 +100,7 @@ fn compact(folder: &Folder) -> eyre::Result<u8> {
     // Refuses what is no database of this program before it writes anything.
     drop(datadir.open(DatabaseOptions::default())?);
     let (before, after) = Database::compact(&datadir.database_path(), DatabaseOptions::default())
-        .map_err(|error| datadir.explain(error, None))?;
+        .map_err(|error| datadir.explain(&error, None))?;
     let text = format!("{before} bytes before, {after} bytes now");
     folder.print(&json!({ "bytes_before": before, "bytes_after": after }), &text);
     Ok(SUCCESS)

@@ -35,6 +35,7 @@ pub(crate) fn run(options: &ImportOptions) -> eyre::Result<u8> {
     let signals = Signals::listen()?;
     let reading = Reading::new(&options.files);
     let mut import = Import {
+        folder: &folder,
         chain: &chain,
         is_flushed_each: options.durability.0 == Durability::EveryBlock,
         counts: Counts::default(),
@@ -65,13 +66,7 @@ pub(crate) fn run(options: &ImportOptions) -> eyre::Result<u8> {
     let Import { counts, skipped, timings, teller, .. } = import;
     teller.end();
 
-    let durable = chain.database().durable_head();
-    let stays = format!(
-        "the chain in {} ends at block {} ({}), on disk",
-        folder.path().display(),
-        durable.number,
-        durable.hash
-    );
+    let stays = what_stays(&folder, &chain);
     if let Err(error) = outcome {
         // The first error is the cause; that writing fails as well is no news.
         terminal::error(&format!("{error:#}; {stays}"));
@@ -98,6 +93,20 @@ pub(crate) fn run(options: &ImportOptions) -> eyre::Result<u8> {
             Ok(signal.exit_code())
         }
         None => Ok(SUCCESS),
+    }
+}
+
+/// Up to where the chain goes on disk.
+fn what_stays(folder: &DataDir, chain: &Chain) -> String {
+    let database = chain.database();
+    // Where writing fails, what was written before may still become durable.
+    let head = database.flush().or_else(|_| database.head()).unwrap_or_default();
+    let durable = database.durable_head();
+    let place =
+        format!("the chain in {} ends at block {} ({}), on disk", folder.path().display(), head.number, head.hash);
+    match durable == head {
+        true => place,
+        false => format!("{place}, of which a loss of power would leave those up to {}", durable.number),
     }
 }
 
@@ -128,15 +137,13 @@ fn open(folder: &DataDir, options: &ImportOptions) -> eyre::Result<Chain> {
 /// Says what can be done about an error that is not about a block.
 fn explain(folder: &DataDir, error: ChainError) -> eyre::Report {
     match error {
-        ChainError::Storage(error) => match std::sync::Arc::try_unwrap(error) {
-            Ok(error) => folder.explain(error, None),
-            Err(shared) => eyre!(shared),
-        },
+        ChainError::Storage(error) => folder.explain(&error, None),
         error => eyre!(error),
     }
 }
 
 struct Import<'a> {
+    folder: &'a DataDir,
     chain: &'a Chain,
     /// Whether each block is on disk before the next one is executed.
     is_flushed_each: bool,
@@ -186,7 +193,11 @@ impl Import<'_> {
                 };
                 return Err(eyre!("{place}: {error}: {advice}"));
             }
-            Err(error) => return Err(eyre!("{place}: block {number} ({hash}): {error}")),
+            Err(error) if error.is_invalid() => return Err(eyre!("{place}: block {number} ({hash}): {error}")),
+            // It is not the block that is wrong.
+            Err(error) => {
+                return Err(explain(self.folder, error)).wrap_err_with(|| format!("at block {number} of {place}"));
+            }
         };
         if let Some(divergence) = &inserted.divergence {
             self.teller.say(&format!(
@@ -196,7 +207,10 @@ impl Import<'_> {
         self.timings += inserted.timings;
         if self.is_flushed_each {
             let begin = Instant::now();
-            self.chain.flush().map_err(|error| eyre!("block {number} ({hash}) cannot be written: {error}"))?;
+            self.chain
+                .flush()
+                .map_err(|error| explain(self.folder, error))
+                .wrap_err_with(|| format!("block {number} ({hash}) cannot be written"))?;
             self.timings.commit += begin.elapsed();
         }
         self.counts.blocks += 1;
