@@ -2,8 +2,9 @@
 //!
 //! Every call into the engine passes through this file, so this is where its traps are kept shut: sizes are checked
 //! before the call because the engine would end the process, write transactions stay on the thread that began them, and
-//! table handles are opened once, in a transaction that is committed, a writer checks pages when it reads them because a
-//! damaged one would end the process, and a value of no bytes is not looked at because its place may lie in another page.
+//! table handles are opened once, in a transaction that is committed, and a value of no bytes is not looked at because its
+//! place may lie in another page. One trap stays open: pages have no checksums, and some damage makes the engine end the
+//! process by a signal.
 
 use super::{
     Cursor, Entry, ReadTransaction, Store, StoreError, StoreSize, Table, TableSize, WriteTransaction, check_entry,
@@ -209,20 +210,7 @@ fn open_environment(path: &Path, options: MdbxOptions, mode: Mode, exclusive: bo
             page_size: None,
         });
     }
-    let failed = |source| open_error(path, options.size_limit, source);
-    let environment = builder.open(path).map_err(failed)?;
-    if matches!(mode, Mode::ReadOnly) {
-        // The engine takes no flags then.
-        return Ok(environment);
-    }
-    let code = environment.with_raw_env_ptr(|environment| {
-        // SAFETY: the environment is open as long as it is borrowed, and this flag may be changed at any time.
-        unsafe { ffi::mdbx_env_set_flags(environment, ffi::MDBX_VALIDATION, true) }
-    });
-    match code {
-        ffi::MDBX_SUCCESS => Ok(environment),
-        code => Err(failed(MdbxError::from_err_code(code))),
-    }
+    builder.open(path).map_err(|source| open_error(path, options.size_limit, source))
 }
 
 /// Opens a file for reading. Where the last process that wrote it ended without a last sync, it has to be opened for writing
