@@ -112,7 +112,8 @@ fn make(chain: &Chain, parent: &Header, number: u64, nonces: &mut [u64; KEYS as 
         match index % 3 {
             0 => Call::to(Address::from_word(U256::from(mixed % 500 + 1).into())).value(number),
             1 => Call::to(Key::new(mixed % KEYS).address).value(index + 1),
-            _ => Call::to(STORE).words(&[U256::from(mixed % 300), U256::from(if mixed % 5 == 0 { 0 } else { number })]),
+            _ => Call::to(STORE)
+                .words(&[U256::from(mixed % 300), U256::from(if mixed.is_multiple_of(5) { 0 } else { number })]),
         }
     });
     let transactions: Vec<Recovered<Transaction>> = calls

@@ -114,6 +114,14 @@ fn what_is_exported_is_imported_in_every_form() {
         assert_eq!(stored_head(&datadir), Some(WORK.head()));
         verify(&datadir).expect(SUCCESS);
     }
+    // As geth exports it: with the first block.
+    let with_genesis = folder.path().join("with-genesis.rlp");
+    braid(arguments!["export", &with_genesis, "--datadir", &first, "--from", "0"]).expect(SUCCESS);
+    let datadir = folder.path().join("again");
+    braid(arguments!["init", &files.genesis, "--datadir", &datadir]).expect(SUCCESS);
+    assert!(import(&datadir, &with_genesis, &[]).expect(SUCCESS).stderr.contains("skipped 1 blocks"));
+    assert_eq!(stored_head(&datadir), Some(WORK.head()));
+
     let out = folder.path().join("too.far");
     let beyond = braid(arguments!["export", &out, "--datadir", &first, "--to", "13"]);
     beyond.fails_with(&["block 13 is not there", "ends at block 12"]);
