@@ -5,8 +5,15 @@
 mod bundle;
 mod capture;
 mod cli;
+mod damage;
+mod datadir;
+mod db;
+mod export;
+mod import;
+mod init;
 mod memory;
 mod replay;
+mod signals;
 mod terminal;
 
 use clap::Parser;
@@ -37,6 +44,10 @@ fn main() -> ExitCode {
         Command::Replay(options) => replay::run(&options),
         Command::Bundle(command) => bundle::run(&command),
         Command::Capture(options) => capture::run(&options),
+        Command::Init(options) => init::run(&options),
+        Command::Import(options) => import::run(&options),
+        Command::Export(options) => export::run(&options),
+        Command::Db(command) => db::run(&command),
     };
     match result {
         Ok(code) => ExitCode::from(code),
