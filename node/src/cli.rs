@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::suites::SuiteOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{convert::Infallible, path::PathBuf, str::FromStr};
 
@@ -20,6 +21,8 @@ pub(crate) enum Command {
     Bundle(BundleCommand),
     /// Make bundles from the blocks of a running node.
     Capture(CaptureOptions),
+    /// Run state tests of the Ethereum conformance suites: one transaction each.
+    Statetest(StateTestOptions),
 }
 
 const REPLAY_EXAMPLES: &str = "\
@@ -78,6 +81,29 @@ pub(crate) struct ReplayOptions {
     /// Write a page with the speed-ups, and for each block its schedule, its hot slots and its mispredictions. Needs nothing but a browser.
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+}
+
+const STATETEST_EXAMPLES: &str = "\
+Examples:
+  braid statetest eest-state_tests.tar.zst                 everything in an archive, serially and in parallel
+  braid statetest GeneralStateTests/ --fork Berlin         one fork of everything in a folder
+  braid statetest tests/ --filter eip7702 --filter 4844    what has one of the texts in its name
+  braid statetest tests/ --json results.jsonl              a line for each case, for programs
+
+Exit codes:
+  0  every case that was run passed
+  2  some case failed; each is printed with the first thing that differs
+  1  some path could not be read, no case was found, or the command itself failed";
+
+/// Run state tests of the Ethereum conformance suites: one transaction each.
+///
+/// Each transaction is executed by plain revm and by the parallel engine. The root of the state, the logs and the state must be as the suite says, and
+/// a transaction that must be refused must be refused. What fails and what is skipped is printed; the last line has the counts.
+#[derive(Args, Debug)]
+#[command(after_help = STATETEST_EXAMPLES)]
+pub(crate) struct StateTestOptions {
+    #[command(flatten)]
+    pub(crate) suite: SuiteOptions,
 }
 
 /// What a replay runs.

@@ -7,6 +7,7 @@ mod capture;
 mod cli;
 mod memory;
 mod replay;
+mod suites;
 mod terminal;
 
 use clap::Parser;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Replay(options) => replay::run(&options),
         Command::Bundle(command) => bundle::run(&command),
         Command::Capture(options) => capture::run(&options),
+        Command::Statetest(options) => suites::state_tests(&options.suite),
     };
     match result {
         Ok(code) => ExitCode::from(code),
