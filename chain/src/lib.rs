@@ -1,14 +1,23 @@
-//! Blocks from outside, and what is checked about them.
+//! Blocks from outside, what is checked about them, and the chain they become.
 //!
+//! * [`chain`]: the tree of blocks above a database, and the one way by which blocks come in.
+//! * [`consensus`]: the rules that need no execution.
+//! * [`execution_engine`]: the same chain as consensus drives it.
+//! * [`payload`]: blocks of our own.
+//! * [`genesis`]: the first block of a chain, from a genesis file.
 //! * [`bundle`]: one block with all that is needed to execute it again, and the file format for it.
-//! * [`consensus`]: rules that need no execution.
 //! * [`layouts`]: bundles out of the folders, JSON files and archives in which others keep blocks.
 //! * [`senders`]: who signed the transactions of a block.
 //! * [`validation`]: does the outcome of executing a block agree with its header?
 
 pub mod bundle;
+pub mod chain;
 pub mod consensus;
+mod execution;
+pub mod execution_engine;
+pub mod genesis;
 pub mod layouts;
+pub mod payload;
 #[cfg(test)]
 mod samples;
 pub mod senders;
@@ -17,5 +26,8 @@ pub mod validation;
 pub use bundle::{
     Bundle, BundleError, ChainReference, PlainAccount, PlainState, PreState, Snapshot, SnapshotError, Witness,
 };
+pub use chain::{Chain, ChainError, ChainOptions, Inserted, InvalidReason, Novelty, Reorganisation, Timings};
+pub use execution_engine::ExecutionEngine;
+pub use genesis::{GenesisError, GenesisFile};
 pub use layouts::{LayoutError, NamedBundle, open};
 pub use validation::{Mismatch, Validation, validate};

@@ -1,9 +1,11 @@
-//! Senders, recovered from signatures.
+//! Senders, recovered from signatures, and a cache of those that are known already.
 
 use crate::ChainReference;
 use alloy_consensus::transaction::SignerRecoverable;
-use alloy_primitives::{Address, B256};
-use braid_runtime::Block;
+use alloy_primitives::{Address, B256, map::B256Map};
+use braid_runtime::{Block, ChainSpec, RecoveredBlock, block::RecoverError};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
 
 /// A signature from which no sender can be recovered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +29,59 @@ pub fn recover_senders(block: &Block, chain: &ChainReference) -> Result<Vec<Addr
             sender.map_err(|_| SenderError { index, hash: *transaction.tx_hash() })
         })
         .collect()
+}
+
+/// Senders that are known, by the hash of the transaction: what the pool has recovered is not recovered again with the block.
+#[derive(Debug)]
+pub struct SenderCache {
+    known: Mutex<Known>,
+    capacity: usize,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    senders: B256Map<Address>,
+    order: VecDeque<B256>,
+}
+
+impl Default for SenderCache {
+    fn default() -> Self {
+        Self::new(1 << 17)
+    }
+}
+
+impl SenderCache {
+    /// A cache of so many senders; the oldest are forgotten first.
+    pub fn new(capacity: usize) -> Self {
+        Self { known: Mutex::default(), capacity }
+    }
+
+    /// Remembers the sender of a transaction. The hash covers the signature, so it belongs to one sender only; which signatures a block
+    /// may have is still checked.
+    pub fn insert(&self, transaction: B256, sender: Address) {
+        let mut known = self.known.lock();
+        if known.senders.insert(transaction, sender).is_none() {
+            known.order.push_back(transaction);
+        }
+        if known.order.len() > self.capacity
+            && let Some(oldest) = known.order.pop_front()
+        {
+            known.senders.remove(&oldest);
+        }
+    }
+
+    /// The senders of a block: those that are known, and the others recovered on all threads of the current rayon pool.
+    pub fn recover(&self, block: &Block, spec: &ChainSpec) -> Result<Vec<Address>, RecoverError> {
+        let known: Vec<Option<Address>> = {
+            let known = self.known.lock();
+            if known.senders.is_empty() {
+                Vec::new()
+            } else {
+                block.body.transactions.iter().map(|tx| known.senders.get(tx.tx_hash()).copied()).collect()
+            }
+        };
+        RecoveredBlock::recover_senders(block, spec, |index| known.get(index).copied().flatten())
+    }
 }
 
 #[cfg(test)]

@@ -62,12 +62,22 @@ impl RecoveredBlock {
     /// Which signatures are valid depends on the fork: before Homestead `s` may be in the upper half (EIP-2), and before
     /// Spurious Dragon none may commit to a chain id (EIP-155).
     pub fn recover(block: Block, spec: &ChainSpec) -> Result<Self, RecoverError> {
+        let senders = Self::recover_senders(&block, spec, |_| None)?;
+        Ok(Self::new_unchecked(block, senders))
+    }
+
+    /// The senders that [`recover`](Self::recover) recovers, but for those that `known` has, by the index of the transaction. Which
+    /// signatures are valid is checked for those too.
+    pub fn recover_senders(
+        block: &Block,
+        spec: &ChainSpec,
+        known: impl Fn(usize) -> Option<Address> + Sync,
+    ) -> Result<Vec<Address>, RecoverError> {
         let number = block.header.number;
         let is_low_s = spec.is_homestead_active_at_block(number);
         let allows_chain_id = spec.is_spurious_dragon_active_at_block(number);
-        let senders = block
-            .body
-            .transactions
+        let transactions = &block.body.transactions;
+        transactions
             .par_iter()
             .enumerate()
             .map(|(index, transaction)| {
@@ -76,12 +86,16 @@ impl RecoveredBlock {
                 {
                     return Err(RecoverError::ReplayProtection { index, chain_id });
                 }
+                if let Some(sender) = known(index)
+                    && (!is_low_s || transaction.signature().normalize_s().is_none())
+                {
+                    return Ok(sender);
+                }
                 let sender =
                     if is_low_s { transaction.recover_signer() } else { transaction.recover_signer_unchecked() };
                 sender.map_err(|source| RecoverError::Signature { index, source })
             })
-            .collect::<Result<_, _>>()?;
-        Ok(Self::new_unchecked(block, senders))
+            .collect()
     }
 
     /// Pairs a block with senders that the caller already knows.

@@ -3,10 +3,11 @@
 //! [`differential`] runs one block through the engine in many settings and compares everything with the oracle; [`misleading`] makes the
 //! predictors that are wrong on purpose. The blocks come from [`conformance`] (the Ethereum suites), [`blocks`] (made by hand) and
 //! [`generator`] (at random, over the contracts of [`contracts`], written in [`assembly`]). [`memory`] is the state they all start from, and
-//! [`snapshots`] are states that do not answer everything. [`shipped`] are the blocks in `fixtures/generated`.
+//! [`snapshots`] are states that do not answer everything, [`chains`] whole chains. [`shipped`] are the blocks in `fixtures/generated`.
 
 pub mod assembly;
 pub mod blocks;
+pub mod chains;
 pub mod conformance;
 pub mod contracts;
 pub mod differential;

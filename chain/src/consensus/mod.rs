@@ -1,7 +1,17 @@
-//! Rules of Ethereum that need no execution.
+//! The rules of consensus that need no execution.
 //!
-//! * [`difficulty`]: how hard the next block of proof of work is.
+//! [`validate_header`] compares a header with that of its parent, for every fork; [`validate_body`] compares a body with its
+//! header; [`validate_ommers`] looks at the ommers of proof of work among the last generations. `difficulty` computes what a
+//! block of proof of work must have. What execution determines (gas used, receipts, roots) is compared elsewhere.
 
-pub mod difficulty;
+mod body;
+mod difficulty;
+mod error;
+mod header;
+mod ommers;
 
+pub use body::{MAX_BLOCK_SIZE, validate_body};
 pub use difficulty::next_difficulty;
+pub use error::{ConsensusError, OmmerError};
+pub use header::validate_header;
+pub use ommers::{Generation, validate_ommers};

@@ -2,6 +2,10 @@
 //!
 //! As in geth: a missing fork never happens, a missing Petersburg comes with Constantinople, the DAO moves ether only with
 //! `daoForkSupport`, and a chain with a `terminalTotalDifficulty` merges when a header has difficulty zero.
+//!
+//! Not as in geth: Petersburg always comes with Constantinople, so where a genesis puts it later, storage is priced by the
+//! rules from before EIP-1283 in between. A block for which that makes a difference does not use the gas its header states,
+//! and is refused.
 
 use super::{BlobFork, ChainSpec, ChainSpecError, Merge, networks::default_blob_params};
 use alloy_eips::{eip7594::MAX_BLOBS_PER_TX_FUSAKA, eip7840, eip7840::BlobParams};
@@ -47,10 +51,10 @@ impl ChainSpec {
 /// The forks that ever happen, sorted, without Paris.
 fn schedule(config: &ChainConfig) -> Result<Vec<(EthereumHardfork, ForkCondition)>, ChainSpecError> {
     use EthereumHardfork as Fork;
-    let petersburg = config.petersburg_block.or(config.constantinople_block);
-    if config.constantinople_block.is_some_and(|number| petersburg.is_some_and(|petersburg| petersburg > number)) {
-        return Err(ChainSpecError::ConstantinopleWithoutPetersburg);
-    }
+    let petersburg = match (config.constantinople_block, config.petersburg_block) {
+        (Some(constantinople), Some(petersburg)) => Some(constantinople.min(petersburg)),
+        (constantinople, petersburg) => constantinople.or(petersburg),
+    };
     let by_block = [
         (Fork::Frontier, Some(0)),
         (Fork::Homestead, config.homestead_block),
@@ -225,15 +229,19 @@ mod tests {
     }
 
     #[test]
+    fn petersburg_may_come_after_constantinople() {
+        let forks = r#""homesteadBlock": 0, "byzantiumBlock": 0, "constantinopleBlock": 3, "petersburgBlock": 5"#;
+        let spec = spec(&format!(r#"{{"chainId": 1, {forks}}}"#)).unwrap();
+        let at = |number| spec.spec_id(&Header { number, difficulty: U256::from(1), ..Default::default() });
+        assert_eq!((at(2), at(3), at(5)), (SpecId::BYZANTIUM, SpecId::PETERSBURG, SpecId::PETERSBURG));
+    }
+
+    #[test]
     fn bad_schedules_are_named() {
         assert!(matches!(ChainSpec::from_genesis_json("{"), Err(ChainSpecError::Json(_))));
         assert_eq!(
             spec(r#"{"chainId": 1, "byzantiumBlock": 9, "istanbulBlock": 3}"#),
             Err(ChainSpecError::ForkOrder { earlier: EthereumHardfork::Byzantium, later: EthereumHardfork::Istanbul })
-        );
-        assert_eq!(
-            spec(r#"{"chainId": 1, "constantinopleBlock": 3, "petersburgBlock": 4}"#),
-            Err(ChainSpecError::ConstantinopleWithoutPetersburg)
         );
         assert_eq!(
             spec(r#"{"chainId": 1, "osakaTime": 3, "bpo3Time": 4}"#),

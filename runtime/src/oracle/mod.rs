@@ -5,16 +5,19 @@
 //! the causes of failed reads (`recorder`), the receipts, which carry no blooms (`receipts`), and the state change of the DAO
 //! fork, which alloy-evm makes after the transactions of its block instead of before.
 //!
-//! [`trace()`] runs the same executor and tells what each transaction observed, changed and cost.
+//! [`trace()`] runs the same executor and tells what each transaction observed, changed and cost; [`for_each_transaction`] tells what each
+//! did to the state.
 
 mod observer;
 mod receipts;
 mod recorder;
+mod steps;
 mod trace;
 
 #[cfg(test)]
 mod tests;
 
+pub use steps::for_each_transaction;
 pub use trace::{BalanceChange, BlockTrace, TransactionTrace, trace};
 
 use crate::{

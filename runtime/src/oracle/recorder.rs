@@ -1,7 +1,7 @@
 //! revm's `State` over a snapshot, with the access list and the causes of failed reads kept on the side.
 
 use crate::{
-    BlockError,
+    BlockError, StateDiff,
     access_list::AccessListBuilder,
     watched::{ReadFailed, Watched},
 };
@@ -11,7 +11,7 @@ use alloy_primitives::{Address, B256, U256, map::AddressMap};
 use revm::{
     Database, DatabaseCommit, DatabaseRef,
     context::DBErrorMarker,
-    database::{BundleState, State, WrapDatabaseRef, states::bundle_state::BundleRetention},
+    database::{BundleState, State, TransitionState, WrapDatabaseRef, states::bundle_state::BundleRetention},
     state::{Account, AccountId, AccountInfo, Bytecode},
 };
 use std::fmt;
@@ -64,6 +64,16 @@ impl<'a, S: DatabaseRef> Recorder<'a, S> {
     pub(super) fn into_bundle(mut self, retention: BundleRetention) -> BundleState {
         self.state.merge_transitions(retention);
         self.state.take_bundle()
+    }
+
+    /// What was committed since the last call.
+    pub(super) fn take_step(&mut self) -> StateDiff {
+        let mut diff = StateDiff::default();
+        let transitions = self.state.transition_state.as_mut().map(TransitionState::take).unwrap_or_default();
+        for (address, account) in transitions.transitions {
+            super::steps::add(&mut diff, address, account);
+        }
+        diff
     }
 
     fn record(&mut self, address: Address, account: &Account) {

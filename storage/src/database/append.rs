@@ -23,7 +23,7 @@ use alloy_primitives::{
 };
 use alloy_trie::Nibbles;
 use revm::state::Bytecode;
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{borrow::Borrow, collections::BTreeMap, sync::Arc, time::Instant};
 
 /// A block that was executed, with the layer of its changes.
 #[derive(Clone, Debug)]
@@ -43,23 +43,26 @@ impl Database {
     /// crash either all of them are there or none.
     ///
     /// Blocks whose layers do not fit their headers are refused, and nothing is written.
-    pub fn append(&self, blocks: &[ExecutedBlock]) -> Result<Head, StorageError> {
+    pub fn append<B: Borrow<ExecutedBlock>>(&self, blocks: &[B]) -> Result<Head, StorageError> {
+        let blocks: Vec<&ExecutedBlock> = blocks.iter().map(Borrow::borrow).collect();
         let _writer = self.writer.lock();
         let mut head = self.shared.head()?;
         if blocks.is_empty() {
             return Ok(head);
         }
-        for block in blocks {
+        for block in &blocks {
             head = check(head, block)?;
         }
 
         let mut transaction = self.shared.store.begin_write()?;
         let mut fold = Fold::default();
-        for block in blocks {
+        for block in &blocks {
             fold.block(&mut *transaction, block)?;
         }
         let fold = fold.finish(&mut *transaction)?;
-        transaction.put(Table::Metadata, key::metadata::HEAD, &encoding::encode_head(&head))?;
+        let difficulty = blocks.iter().fold(U256::ZERO, |sum, block| sum.saturating_add(block.header.difficulty));
+        let total_difficulty = read::total_difficulty(&*transaction)?.saturating_add(difficulty);
+        write::head(&mut *transaction, &head, total_difficulty)?;
         if let HistoryLimit::Blocks(distance) = self.options.history {
             prune::prune(&mut *transaction, head.number.saturating_sub(distance), blocks.len() as u64 + 1)?;
         }

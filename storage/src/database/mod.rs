@@ -35,6 +35,7 @@ use crate::{
     snapshot::{Layer, PastState, Snapshot, cache::Cache},
     store::{MdbxOptions, MdbxStore, MemoryStore, Store, SyncPolicy},
 };
+use alloy_primitives::U256;
 use durable::DurableHead;
 use parking_lot::Mutex;
 use shared::Shared;
@@ -124,6 +125,11 @@ impl Database {
     /// The last block that was appended.
     pub fn head(&self) -> Result<Head, StorageError> {
         self.shared.head()
+    }
+
+    /// Sum of the difficulties of all blocks up to the head, the first block's among them.
+    pub fn total_difficulty(&self) -> Result<U256, StorageError> {
+        self.shared.read(|reader| read::total_difficulty(&*reader.transaction))
     }
 
     /// The last block that a loss of power cannot take back.

@@ -17,7 +17,7 @@ use alloy_consensus::Header;
 use alloy_primitives::B256;
 
 /// Version of the tables and their encodings. A database with another one is refused.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// The first block of a chain and the state after it.
 #[derive(Clone, Debug)]
@@ -124,7 +124,7 @@ pub(super) fn initialise(store: &dyn Store, genesis: &Genesis) -> Result<Head, S
     transaction.put(Table::Metadata, metadata::GENESIS, hash.as_slice())?;
     transaction.put(Table::Metadata, metadata::HISTORY_FROM, &number.to_be_bytes())?;
     let head = layer.block();
-    transaction.put(Table::Metadata, metadata::HEAD, &encoding::encode_head(&head))?;
+    write::head(&mut *transaction, &head, genesis.header.difficulty)?;
     transaction.commit()?;
     Ok(head)
 }

@@ -35,6 +35,15 @@ pub(crate) fn head(transaction: &dyn ReadTransaction) -> Result<Option<Head>, St
     get(transaction, Table::Metadata, key::metadata::HEAD, encoding::decode_head)
 }
 
+/// Sum of the difficulties of all blocks up to the head.
+pub(crate) fn total_difficulty(transaction: &dyn ReadTransaction) -> Result<U256, StorageError> {
+    let stored = get(transaction, Table::Metadata, key::metadata::TOTAL_DIFFICULTY, encoding::decode_word)?;
+    stored.ok_or_else(|| StorageError::TablesDisagree {
+        table: Table::Metadata,
+        key: Bytes::from_static(key::metadata::TOTAL_DIFFICULTY),
+    })
+}
+
 pub(crate) fn history_from(transaction: &dyn ReadTransaction) -> Result<u64, StorageError> {
     let stored = get(transaction, Table::Metadata, key::metadata::HISTORY_FROM, encoding::decode_u64)?;
     Ok(stored.unwrap_or_default())

@@ -2,7 +2,7 @@
 
 use crate::{
     AccountRecord, StorageError,
-    block::{Body, Receipt},
+    block::{Body, Head, Receipt},
     encoding::{self, key},
     error::at,
     state::update::StateUpdate,
@@ -31,6 +31,17 @@ pub(super) fn block(
         let place = encoding::encode_lookup(header.number, index);
         transaction.put(Table::TransactionLookup, signed.tx_hash().as_slice(), &place)?;
     }
+    Ok(())
+}
+
+/// The head, and the sum of the difficulties of all blocks up to it.
+pub(super) fn head(
+    transaction: &mut dyn WriteTransaction,
+    head: &Head,
+    total_difficulty: U256,
+) -> Result<(), StorageError> {
+    transaction.put(Table::Metadata, key::metadata::HEAD, &encoding::encode_head(head))?;
+    transaction.put(Table::Metadata, key::metadata::TOTAL_DIFFICULTY, &encoding::encode_word(total_difficulty))?;
     Ok(())
 }
 

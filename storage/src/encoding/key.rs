@@ -9,6 +9,7 @@ pub(crate) mod metadata {
     pub(crate) const CHAIN_ID: &[u8] = b"chain_id";
     pub(crate) const GENESIS: &[u8] = b"genesis_hash";
     pub(crate) const HEAD: &[u8] = b"head";
+    pub(crate) const TOTAL_DIFFICULTY: &[u8] = b"total_difficulty";
     pub(crate) const HISTORY_FROM: &[u8] = b"history_from";
 }
 

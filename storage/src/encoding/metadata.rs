@@ -1,5 +1,5 @@
 //! What a store says of itself: fixed names in the table of metadata, each with a number (4 or 8 bytes), a hash
-//! (32 bytes) or the head (number, hash, state root: 72 bytes).
+//! (32 bytes), a word without its leading zero bytes (the total difficulty) or the head (number, hash, state root: 72 bytes).
 
 use super::{DecodeError, split};
 use crate::block::Head;

@@ -16,6 +16,7 @@ use revm::state::Bytecode;
 pub struct Layer {
     block: Head,
     parent: B256,
+    rewinds: bool,
     pub(crate) accounts: AddressMap<Option<AccountRecord>>,
     /// Accounts whose storage from before the block is gone.
     pub(crate) wiped: AddressSet,
@@ -42,12 +43,29 @@ impl Layer {
         Self {
             block: Head { number, hash, state_root: update.root },
             parent,
+            rewinds: false,
             accounts,
             wiped,
             slots: by_address,
             codes: contracts.into_iter().collect(),
             update,
         }
+    }
+
+    /// A layer that leads from the block `head` of the tables back to an earlier one.
+    pub(crate) fn rewinding(target: Head, head: B256, change: BlockChange, update: StateUpdate) -> Self {
+        Self { rewinds: true, ..Self::new(target.number, target.hash, head, change, update) }
+    }
+
+    /// Whether the layer leads back to an earlier block instead of to the next one.
+    pub(crate) const fn rewinds(&self) -> bool {
+        self.rewinds
+    }
+
+    /// Whether the layer can stand on the state after a block: every layer on its parent, but one that rewinds only on the tables.
+    pub(crate) fn stands_on(&self, below: Head, is_table: bool) -> bool {
+        self.parent == below.hash
+            && if self.rewinds { is_table } else { self.block.number.checked_sub(1) == Some(below.number) }
     }
 
     /// The block and the state root after it.

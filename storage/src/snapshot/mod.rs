@@ -9,6 +9,9 @@
 //! tables at B, at N and at any block between. So every read may use the newest transaction as long as the tables stand at
 //! one of the blocks from B to N of the same branch. This is checked with every read; when the tables move on to another
 //! block the read fails with [`StorageError::SnapshotOutdated`].
+//!
+//! The lowest layer may lead back to an earlier block of the tables instead ([`Database::rewind`](crate::Database::rewind)), for
+//! branches that leave the stored one. Then the tables must not move at all.
 
 pub(crate) mod cache;
 mod layer;
@@ -74,9 +77,9 @@ impl Snapshot {
         let written = layers.iter().position(|layer| layer.block().hash == head.hash).map_or(0, |index| index + 1);
         let layers: Arc<[_]> = layers[written..].into();
         let mut below = head;
-        for layer in &*layers {
+        for (index, layer) in layers.iter().enumerate() {
             let block = layer.block();
-            if layer.parent() != below.hash || block.number != below.number + 1 {
+            if !layer.stands_on(below, index == 0) {
                 return Err(StorageError::LayerGap { number: block.number, below: below.number });
             }
             below = block;
@@ -88,7 +91,7 @@ impl Snapshot {
     pub fn with_layer(&self, layer: Arc<Layer>) -> Result<Self, StorageError> {
         let below = self.block();
         let block = layer.block();
-        if layer.parent() != below.hash || block.number != below.number + 1 {
+        if !layer.stands_on(below, self.layers.is_empty()) {
             return Err(StorageError::LayerGap { number: block.number, below: below.number });
         }
         let layers = self.layers.iter().cloned().chain([layer]).collect();
@@ -161,7 +164,10 @@ impl Snapshot {
         if number > block.number {
             return Err(StorageError::BeyondHead { number, head: block.number });
         }
-        if let Some(above) = number.checked_sub(self.base.number + 1) {
+        // The blocks of the layers follow each other, also those above one that rewinds.
+        if let Some(lowest) = self.layers.first().map(|layer| layer.block().number)
+            && let Some(above) = number.checked_sub(lowest)
+        {
             return Ok(self.layers[above as usize].block().hash);
         }
         self.read(|reader| {
@@ -218,10 +224,12 @@ impl Snapshot {
         Ok(())
     }
 
-    fn check(&self, head: Head) -> Result<(), StorageError> {
+    pub(crate) fn check(&self, head: Head) -> Result<(), StorageError> {
         let expected = match head.number.checked_sub(self.base.number) {
             Some(0) => Some(self.base.hash),
-            Some(above) => self.layers.get(above as usize - 1).map(|layer| layer.block().hash),
+            Some(above) => {
+                self.layers.get(above as usize - 1).filter(|layer| !layer.rewinds()).map(|layer| layer.block().hash)
+            }
             None => None,
         };
         if expected == Some(head.hash) {
@@ -233,7 +241,7 @@ impl Snapshot {
 }
 
 /// Code as it is run. Bytes that only look like a delegation (EIP-7702) are code that stops at its first byte.
-fn analysed(raw: Bytes) -> Bytecode {
+pub(crate) fn analysed(raw: Bytes) -> Bytecode {
     Bytecode::new_raw_checked(raw.clone()).unwrap_or_else(|_| Bytecode::new_legacy(raw))
 }
 

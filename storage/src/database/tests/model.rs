@@ -29,8 +29,12 @@ pub(super) fn genesis_of(actions: &Actions, chain_id: u64) -> Genesis {
     let mut state = PlainState::new();
     let mut change = apply(&mut state, actions);
     change.contracts.push((keccak256([0x60, 0x01]), code()));
-    let header =
-        Header { state_root: root_of(&state), extra_data: chain_id.to_be_bytes().into(), ..Default::default() };
+    let header = Header {
+        state_root: root_of(&state),
+        extra_data: chain_id.to_be_bytes().into(),
+        difficulty: U256::from(1 << 20),
+        ..Default::default()
+    };
     Genesis { chain_id, header, body: Body::default(), state: change }
 }
 
@@ -81,6 +85,7 @@ impl Model {
             state_root: update.state_root(),
             transactions_root: calculate_transaction_root(&body.transactions),
             extra_data: branch.to_be_bytes().into(),
+            difficulty: U256::from(3 * number + branch),
             ..Default::default()
         };
         let hash = header.hash_slow();
@@ -132,6 +137,8 @@ pub(super) fn assert_snapshot(snapshot: &Snapshot, state: &PlainState) {
 pub(super) fn assert_same(database: &Database, model: &Model) {
     let head = model.head();
     assert_eq!(database.head().unwrap().number, head);
+    let total: U256 = model.headers.iter().map(|header| header.difficulty).sum();
+    assert_eq!(database.total_difficulty().unwrap(), total);
     let snapshot = database.snapshot().unwrap();
     assert_snapshot(&snapshot, model.states.last().unwrap());
     for number in 0..=head {
@@ -148,6 +155,7 @@ pub(super) fn assert_same(database: &Database, model: &Model) {
         }
         if number >= database.history_from().unwrap() {
             assert_past(database, number, &model.states[number as usize]);
+            assert_rewound(database, number, model);
         } else {
             assert!(matches!(database.state_at(number), Err(crate::StorageError::HistoryPruned { .. })));
         }
@@ -170,6 +178,29 @@ fn assert_past(database: &Database, number: u64, state: &PlainState) {
     let address = Address::repeat_byte(3);
     let proof = past.proof(address, &[U256::from(2)]).unwrap();
     assert_eq!(proof.account, state.get(&address).map(|(record, _)| *record));
+}
+
+/// The state after a past block as branches see it that leave the chain there, and the blocks above it as such a branch.
+fn assert_rewound(database: &Database, number: u64, model: &Model) {
+    if number == model.head() {
+        return;
+    }
+    let rewound = database.snapshot_above(vec![database.rewind(number).unwrap()]).unwrap();
+    assert_eq!(rewound.block().hash, model.hash(number));
+    assert_snapshot(&rewound, &model.states[number as usize]);
+    for below in 0..=number {
+        assert_eq!(rewound.block_hash(below).unwrap(), model.hash(below));
+    }
+    let mut above = rewound;
+    for block in database.blocks_above(number).unwrap() {
+        above = above.with_layer(Arc::clone(&block.layer)).unwrap();
+        let index = block.header.number as usize;
+        assert_eq!(block.header, model.headers[index]);
+        assert_eq!((&block.body, &block.receipts), (&model.blocks[index - 1].body, &model.blocks[index - 1].receipts));
+        assert_snapshot(&above, &model.states[index]);
+        assert_eq!(above.block_hash(block.header.number).unwrap(), model.hash(block.header.number));
+    }
+    assert_eq!(above.block().hash, model.hash(model.head()));
 }
 
 /// Runs a check over a database in memory and one in a folder. The check is given a way to open it again.

@@ -1,0 +1,61 @@
+//! Blocks of our own on blocks of the tree.
+
+use super::{Chain, ChainError, tree::TreeBlock};
+use crate::{
+    execution_engine::ForkChoiceError,
+    payload::{Builder, BuiltPayload, PayloadAttributes, PayloadId, Template},
+};
+use alloy_consensus::transaction::Recovered;
+use alloy_primitives::B256;
+use braid_runtime::Transaction;
+use std::sync::Arc;
+
+impl Chain {
+    /// Builds a block on a block in memory or the last written one, of those of the candidates that fit and can be executed, and keeps it
+    /// in the tree. The head does not move.
+    pub fn build(
+        &self,
+        parent: B256,
+        attributes: &PayloadAttributes,
+        candidates: Vec<Recovered<Transaction>>,
+    ) -> Result<BuiltPayload, ChainError> {
+        self.build_with(parent, attributes, |_| candidates)
+    }
+
+    fn build_with(
+        &self,
+        parent: B256,
+        attributes: &PayloadAttributes,
+        candidates: impl FnOnce(&Template) -> Vec<Recovered<Transaction>>,
+    ) -> Result<BuiltPayload, ChainError> {
+        let mut executor = self.executor.lock();
+        self.settle()?;
+        let below = self.tree.read().parent(&parent).ok_or(ChainError::UnknownBlock(parent))?;
+        let template = Template::new(&below.header, below.total_difficulty, attributes, &self.spec);
+        let candidates = candidates(&template);
+        let snapshot = self.snapshot(parent)?;
+        let builder = Builder { engine: executor.engine(), parent: &snapshot, spec: &self.spec };
+        let built = builder.build(template, candidates)?;
+        let block = TreeBlock { block: Arc::clone(&built.block), total_difficulty: built.total_difficulty };
+        self.tree.write().insert(block);
+        Ok(built)
+    }
+
+    /// Builds a block on the head from the transaction source, and keeps it to be fetched.
+    pub(crate) fn build_on(&self, head: B256, attributes: PayloadAttributes) -> Result<PayloadId, ForkChoiceError> {
+        let id = PayloadId::new(head, &attributes);
+        if self.payloads.lock().get(id).is_some() {
+            return Ok(id);
+        }
+        let parent = self.tree.read().parent(&head).ok_or(ChainError::UnknownBlock(head))?.header;
+        if attributes.timestamp <= parent.timestamp {
+            return Err(ForkChoiceError::Attributes { timestamp: attributes.timestamp, head: parent.timestamp });
+        }
+        let source = Arc::clone(&self.source.read());
+        let built = self.build_with(head, &attributes, |template| {
+            source.best(&parent, template.base_fee(), template.gas_limit())
+        })?;
+        self.payloads.lock().insert(id, Arc::new(built));
+        Ok(id)
+    }
+}

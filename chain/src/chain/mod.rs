@@ -1,0 +1,142 @@
+//! A chain: what is stored, the tree of blocks above it, and the one way by which blocks come in.
+//!
+//! [`Chain::insert`] validates a block against its parent, executes it, compares every root and keeps it in the `tree`; `heads` moves
+//! the head among the blocks of the tree; `build` makes blocks of our own; `folding` writes the lowest canonical blocks to the database on a thread of its own once
+//! there are enough of them. `invalid` remembers what was refused.
+//!
+//! A reorganisation among the blocks in memory does not touch the disk. One that reaches below them unwinds the database first.
+
+mod build;
+mod error;
+mod folding;
+mod heads;
+mod insert;
+mod invalid;
+mod options;
+mod read;
+mod tree;
+
+pub use error::{ChainError, InvalidReason};
+pub use heads::Reorganisation;
+pub use insert::{Inserted, Novelty};
+pub use options::{ChainOptions, Timings};
+
+use crate::{
+    execution::Executor,
+    execution_engine::ForkChoiceState,
+    payload::{NoTransactions, PayloadStore, TransactionSource},
+    senders::SenderCache,
+};
+use braid_runtime::ChainSpec;
+use braid_storage::{Database, Head, Layer};
+use folding::Folding;
+use invalid::InvalidBlocks;
+use parking_lot::{Mutex, RwLock};
+use std::sync::Arc;
+use tree::Tree;
+
+/// A chain. All methods can be called from any thread; blocks come in one at a time.
+#[derive(Debug)]
+pub struct Chain {
+    database: Arc<Database>,
+    spec: ChainSpec,
+    options: ChainOptions,
+    /// Held by whoever inserts a block or moves the head.
+    executor: Mutex<Executor>,
+    tree: RwLock<Tree>,
+    /// The last layer that led from the tables back to a stored block, for branches that leave there.
+    rewound: Mutex<Option<Arc<Layer>>>,
+    invalid: Mutex<InvalidBlocks>,
+    senders: SenderCache,
+    folding: Folding,
+    pub(crate) fork_choice: RwLock<ForkChoiceState>,
+    pub(crate) payloads: Mutex<PayloadStore>,
+    pub(crate) source: RwLock<Arc<dyn TransactionSource>>,
+}
+
+impl Chain {
+    /// The chain of a database. Its head is that of the database.
+    pub fn new(database: Database, spec: ChainSpec, options: ChainOptions) -> Result<Self, ChainError> {
+        let database = Arc::new(database);
+        let tree = read::stored_tree(&database)?;
+        let executor = Executor::new(options.execution.clone(), options.early_receipts)?;
+        let folding = Folding::start(Arc::clone(&database)).map_err(|error| ChainError::Writer(Arc::new(error)))?;
+        Ok(Self {
+            database,
+            spec,
+            options,
+            executor: Mutex::new(executor),
+            tree: RwLock::new(tree),
+            rewound: Mutex::default(),
+            invalid: Mutex::default(),
+            senders: SenderCache::default(),
+            folding,
+            fork_choice: RwLock::default(),
+            payloads: Mutex::default(),
+            source: RwLock::new(Arc::new(NoTransactions)),
+        })
+    }
+
+    /// What is stored. Blocks above its head are only in memory.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// The fork schedule.
+    pub const fn spec(&self) -> &ChainSpec {
+        &self.spec
+    }
+
+    /// Senders that are known already, by the hash of the transaction. A transaction pool adds what it has recovered.
+    pub const fn senders(&self) -> &SenderCache {
+        &self.senders
+    }
+
+    /// Writes every canonical block to disk and makes it durable. Gives the head.
+    pub fn flush(&self) -> Result<Head, ChainError> {
+        let _writer = self.executor.lock();
+        self.write_all()?;
+        Ok(self.database.flush()?)
+    }
+
+    fn write_all(&self) -> Result<(), ChainError> {
+        loop {
+            self.folding.wait();
+            self.settle()?;
+            let blocks = self.tree.read().lowest(self.options.blocks_per_commit.max(1));
+            if blocks.is_empty() {
+                return Ok(());
+            }
+            self.folding.begin(blocks);
+        }
+    }
+
+    /// Takes out of the tree what was written meanwhile.
+    fn settle(&self) -> Result<(), ChainError> {
+        if let Some(written) = self.folding.written()? {
+            self.tree.write().advance(written, self.options.deepest_branch);
+        }
+        Ok(())
+    }
+
+    /// Begins to write the lowest canonical blocks if there are enough. Waits when writing falls far behind.
+    fn fold(&self) -> Result<(), ChainError> {
+        let ChainOptions { blocks_in_memory, blocks_per_commit, .. } = self.options;
+        let batch = blocks_per_commit.max(1);
+        self.settle()?;
+        let above = |tree: &Tree| tree.depth().saturating_sub(blocks_in_memory);
+        if above(&self.tree.read()) >= 2 * batch {
+            self.folding.wait();
+            self.settle()?;
+        }
+        if self.folding.is_idle() {
+            // It may have become idle since the last look.
+            self.settle()?;
+            let tree = self.tree.read();
+            if above(&tree) >= batch {
+                self.folding.begin(tree.lowest(above(&tree)));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! A block executed on the state of its parent, with everything compared that its header says.
+//!
+//! The engine executes; the state root and the receipts root are computed side by side. Only serial execution calls a block invalid:
+//! what a parallel execution leaves different from the header is executed again serially, and that decides.
+
+mod change;
+mod early_receipts;
+
+pub(crate) use change::block_change;
+pub(crate) use early_receipts::receipts_root as early_receipts_root;
+
+use crate::{ChainError, InvalidReason, Timings};
+use alloy_hardforks::EthereumHardforks;
+use braid_runtime::{
+    AccessHints, BlockOutcome, ChainSpec, Engine, EngineConfig, Mode, Outputs, RecoveredBlock, oracle,
+};
+use braid_storage::{BlockChange, Layer, Receipt, Snapshot, StateUpdate};
+use std::{sync::Arc, time::Instant};
+
+/// Executes blocks for a chain.
+#[derive(Debug)]
+pub(crate) struct Executor {
+    engine: Engine,
+    /// Whether receipts roots before Byzantium are compared, which takes a second execution.
+    early_receipts: bool,
+}
+
+/// A valid block's outcome.
+pub(crate) struct Executed {
+    pub(crate) receipts: Vec<Receipt>,
+    pub(crate) layer: Arc<Layer>,
+    /// What the parallel execution had wrong, if the serial one had to correct it.
+    pub(crate) divergence: Option<String>,
+}
+
+impl Executor {
+    pub(crate) fn new(config: EngineConfig, early_receipts: bool) -> Result<Self, ChainError> {
+        Ok(Self { engine: Engine::new(config)?, early_receipts })
+    }
+
+    pub(crate) const fn engine(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
+    /// Executes a block on the state of its parent and compares all that its header says about the outcome.
+    pub(crate) fn execute(
+        &mut self,
+        parent: &Snapshot,
+        block: &RecoveredBlock,
+        spec: &ChainSpec,
+        timings: &mut Timings,
+    ) -> Result<Executed, ChainError> {
+        let outputs = Outputs { access_list: block.header().block_access_list_hash.is_some(), ..Outputs::default() };
+        let begin = Instant::now();
+        let outcome = self.engine.execute_block(parent, block, spec, AccessHints::Predicted, outputs)?;
+        timings.execute += begin.elapsed();
+        let (outcome, divergence) = match self.checked(parent, block, spec, outcome, timings)? {
+            Ok(checked) => (checked, None),
+            Err(reason) if self.engine.config().mode == Mode::Serial => return Err(reason.into()),
+            Err(reason) => {
+                let outcome = oracle::execute_serial(parent, block, spec, outputs)?;
+                (self.checked(parent, block, spec, outcome, timings)??, Some(reason.to_string()))
+            }
+        };
+        let Checked { receipts, change, update } = outcome;
+        let header = block.header();
+        let layer = Layer::new(header.number, block.hash(), header.parent_hash, change, update);
+        Ok(Executed { receipts, layer: Arc::new(layer), divergence })
+    }
+
+    /// The outer error says that nothing could be decided, the inner one in what the outcome differs from the header.
+    fn checked(
+        &self,
+        parent: &Snapshot,
+        block: &RecoveredBlock,
+        spec: &ChainSpec,
+        mut outcome: BlockOutcome,
+        timings: &mut Timings,
+    ) -> Result<Result<Checked, InvalidReason>, ChainError> {
+        let header = block.header();
+        let early_receipts = self.early_receipts && !spec.is_byzantium_active_at_block(header.number);
+        let begin = Instant::now();
+        let change = block_change(std::mem::take(&mut outcome.diff));
+        let (update, fields) =
+            rayon::join(|| parent.state_after(&change), || outcome.check_header(header, &spec.at(header)));
+        if let Err(mismatch) = fields {
+            return Ok(Err(mismatch.into()));
+        }
+        let update = update?;
+        if early_receipts {
+            let (expected, actual) = (header.receipts_root, early_receipts_root(parent, block, spec)?);
+            if expected != actual {
+                return Ok(Err(InvalidReason::EarlyReceiptsRoot { expected, actual }));
+            }
+        }
+        timings.root += begin.elapsed();
+        let (expected, actual) = (header.state_root, update.state_root());
+        if expected != actual {
+            return Ok(Err(InvalidReason::StateRoot { expected, actual }));
+        }
+        Ok(Ok(Checked { receipts: outcome.receipts, change, update }))
+    }
+}
+
+struct Checked {
+    receipts: Vec<Receipt>,
+    change: BlockChange,
+    update: StateUpdate,
+}

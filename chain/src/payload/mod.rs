@@ -1,0 +1,16 @@
+//! Blocks of our own: what they are to be, where their transactions come from, and how they are made.
+//!
+//! [`PayloadAttributes`] say what block is wanted, a [`TransactionSource`] what may go into it. `build` executes the candidates and
+//! fills in the header; `store` keeps what was built until it is fetched.
+
+mod attributes;
+mod build;
+mod source;
+mod store;
+
+pub use attributes::{PayloadAttributes, PayloadId};
+pub use build::BuiltPayload;
+pub use source::{NoTransactions, TransactionSource};
+
+pub(crate) use build::{Builder, Template};
+pub(crate) use store::PayloadStore;
