@@ -39,6 +39,8 @@ fn main() -> ExitCode {
         Command::Bundle(command) => bundle::run(&command),
         Command::Capture(options) => capture::run(&options),
         Command::Statetest(options) => suites::state_tests(&options.suite),
+        Command::Blocktest(options) => suites::block_tests(&options.suite),
+        Command::Enginetest(options) => suites::engine_tests(&options.suite),
     };
     match result {
         Ok(code) => ExitCode::from(code),

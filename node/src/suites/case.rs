@@ -1,23 +1,23 @@
 //! What becomes of one case.
 
-use super::options::CaseMode;
+use super::{options::CaseMode, skips};
 use std::fmt::Display;
 
 /// One case of a file: what its name is, and what became of it.
 #[derive(Clone, Debug)]
-pub(crate) struct CaseReport {
+pub(super) struct CaseReport {
     /// Name within the file; of state tests with fork and indexes.
-    pub(crate) name: String,
+    pub(super) name: String,
     /// Fork or transition.
-    pub(crate) fork: String,
-    pub(crate) verdict: Verdict,
-    /// Whether execution agrees, where that does not count.
-    pub(crate) informative: Option<bool>,
+    pub(super) fork: String,
+    pub(super) verdict: Verdict,
+    /// What came of executing it, where that does not count.
+    pub(super) informative: Option<Result<(), String>>,
 }
 
 /// What became of a case.
 #[derive(Clone, Debug)]
-pub(crate) enum Verdict {
+pub(super) enum Verdict {
     Passed,
     Failed(Failure),
     /// Why it was not run, or does not count.
@@ -25,27 +25,74 @@ pub(crate) enum Verdict {
 }
 
 /// The first thing that is not as the suite says.
-#[derive(Clone, Debug)]
-pub(crate) struct Failure {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
     /// In which execution; `None` if it has nothing to do with that.
-    pub(crate) mode: Option<CaseMode>,
+    pub(super) mode: Option<CaseMode>,
     /// What differs, with both values.
-    pub(crate) difference: String,
+    pub(super) difference: String,
 }
 
-impl Failure {
-    /// Something that is wrong whatever executes.
-    pub(crate) fn new(difference: impl Display) -> Self {
-        Self { mode: None, difference: difference.to_string() }
+impl Verdict {
+    /// Failed, whatever executes.
+    pub(super) fn failed(difference: impl Display) -> Self {
+        Self::Failed(Failure { mode: None, difference: difference.to_string() })
     }
 
-    /// Something that is wrong in one way to execute.
-    pub(crate) fn in_mode(mode: CaseMode, difference: impl Display) -> Self {
-        Self { mode: Some(mode), difference: difference.to_string() }
+    /// Executes a case in several ways, each of which must succeed.
+    pub(super) fn of(file: &str, modes: &[CaseMode], mut run: impl FnMut(CaseMode) -> Result<(), String>) -> Self {
+        let collision = skips::collision(file);
+        let mut failures = Vec::new();
+        for &mode in modes {
+            if let Err(difference) = run(mode) {
+                failures.push(Failure { mode: Some(mode), difference });
+                if collision.is_none() {
+                    break;
+                }
+            }
+        }
+        let Some(first) = failures.first() else { return Self::Passed };
+        let all_agree =
+            failures.len() == modes.len() && failures.iter().all(|failure| failure.difference == first.difference);
+        match collision {
+            Some(reason) if all_agree => Self::Skipped(reason),
+            _ => Self::Failed(first.clone()),
+        }
     }
 }
 
 /// Two values that should be equal.
-pub(crate) fn compare<T: PartialEq + Display>(what: &str, expected: T, got: T) -> Result<(), String> {
+pub(super) fn compare<T: PartialEq + Display>(what: &str, expected: T, got: T) -> Result<(), String> {
     if expected == got { Ok(()) } else { Err(format!("{what}: expected {expected}, got {got}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOTH: [CaseMode; 2] = [CaseMode::Serial, CaseMode::Parallel];
+
+    fn failing(file: &str, serial: Result<(), &str>, parallel: Result<(), &str>) -> Verdict {
+        Verdict::of(file, &BOTH, |mode| {
+            let result = if mode == CaseMode::Serial { serial } else { parallel };
+            result.map_err(str::to_owned)
+        })
+    }
+
+    #[test]
+    fn every_way_must_succeed() {
+        assert!(matches!(failing("a.json", Ok(()), Ok(())), Verdict::Passed));
+        let verdict = failing("a.json", Ok(()), Err("x"));
+        let expected = Failure { mode: Some(CaseMode::Parallel), difference: "x".into() };
+        assert!(matches!(&verdict, Verdict::Failed(failure) if *failure == expected), "{verdict:?}");
+    }
+
+    #[test]
+    fn collisions_are_skipped_only_where_all_ways_agree() {
+        let file = "InitCollision.json";
+        assert!(matches!(failing(file, Ok(()), Ok(())), Verdict::Passed));
+        assert!(matches!(failing(file, Err("x"), Err("x")), Verdict::Skipped(_)));
+        assert!(matches!(failing(file, Err("x"), Err("y")), Verdict::Failed(_)));
+        assert!(matches!(failing(file, Ok(()), Err("x")), Verdict::Failed(_)));
+    }
 }

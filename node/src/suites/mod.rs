@@ -4,7 +4,11 @@
 //! [`engine_test`]); [`case`] is what becomes of a case, and [`report`] what is told about all of them. [`skips`] is the list of what is not
 //! run.
 
+mod access_list;
+mod block_test;
 mod case;
+mod chain_run;
+mod engine_test;
 mod options;
 mod report;
 mod run;
@@ -13,9 +17,21 @@ mod state_test;
 
 pub(crate) use options::SuiteOptions;
 
+use block_test::BlockSuite;
+use engine_test::EngineSuite;
 use state_test::StateSuite;
 
 /// Runs `braid statetest` and tells the exit code.
 pub(crate) fn state_tests(options: &SuiteOptions) -> eyre::Result<u8> {
     run::run(&StateSuite::new(options), "statetest", options)
+}
+
+/// Runs `braid blocktest` and tells the exit code.
+pub(crate) fn block_tests(options: &SuiteOptions) -> eyre::Result<u8> {
+    run::run(&BlockSuite::new(options), "blocktest", options)
+}
+
+/// Runs `braid enginetest` and tells the exit code.
+pub(crate) fn engine_tests(options: &SuiteOptions) -> eyre::Result<u8> {
+    run::run(&EngineSuite::new(options), "enginetest", options)
 }

@@ -68,9 +68,9 @@ struct CaseLine<'a> {
     mode: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
-    /// Whether execution was as expected, where that does not count.
+    /// What came of executing it, where that does not count.
     #[serde(skip_serializing_if = "Option::is_none")]
-    execution_as_expected: Option<bool>,
+    execution: Option<&'a str>,
 }
 
 /// The last line as JSON.
@@ -132,11 +132,17 @@ impl<'o> Report<'o> {
             result: "passed",
             mode: None,
             reason: None,
-            execution_as_expected: case.informative,
+            execution: None,
         };
-        match case.informative {
-            Some(true) => state.counts.informative_as_expected += 1,
-            Some(false) => state.counts.informative_otherwise += 1,
+        match &case.informative {
+            Some(Ok(())) => {
+                state.counts.informative_as_expected += 1;
+                line.execution = Some("as expected");
+            }
+            Some(Err(difference)) => {
+                state.counts.informative_otherwise += 1;
+                line.execution = Some(difference);
+            }
             None => {}
         }
         match &case.verdict {

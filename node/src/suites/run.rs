@@ -4,7 +4,7 @@
 //! nothing else; the job then starts with new engines.
 
 use super::{
-    case::{CaseReport, Failure, Verdict},
+    case::{CaseReport, Verdict},
     options::SuiteOptions,
     report::Report,
 };
@@ -98,7 +98,7 @@ fn run_file<S: Suite>(
         let run = || suite.run(machine, &file.name, &case, &mut |result| report.case(&file.name, result));
         if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
             let name = case.name.clone().into_owned();
-            let verdict = Verdict::Failed(Failure::new(format!("panicked: {}", message(&*panic))));
+            let verdict = Verdict::failed(format_args!("panicked: {}", message(&*panic)));
             report.case(&file.name, CaseReport { name, fork: String::new(), verdict, informative: None });
             match suite.machine() {
                 Ok(new) => *machine = new,

@@ -5,7 +5,7 @@
 //! refused by all, at the latest when it is executed.
 
 use super::{
-    case::{CaseReport, Failure, Verdict, compare},
+    case::{CaseReport, Verdict, compare},
     options::{CaseMode, SuiteOptions},
     run::Suite,
     skips,
@@ -52,7 +52,7 @@ impl Suite for StateSuite<'_> {
         let test = match case.decode::<StateTest<'_>>() {
             Ok(test) => test,
             Err(error) => {
-                return tell(case.name.clone().into_owned(), "", Verdict::Failed(Failure::new(error)));
+                return tell(case.name.clone().into_owned(), "", Verdict::failed(error));
             }
         };
         let snapshot = SuiteSnapshot::new(&test.pre);
@@ -68,11 +68,8 @@ impl Suite for StateSuite<'_> {
                 let name = format!("{} [{fork} d{} g{} v{}]", case.name, indexes.data, indexes.gas, indexes.value);
                 let verdict = match (skip, &spec) {
                     (Some(reason), _) => Verdict::Skipped(reason),
-                    (None, Err(error)) => Verdict::Failed(Failure::new(error)),
-                    (None, Ok(spec)) => match variants.run(spec, post) {
-                        Ok(()) => Verdict::Passed,
-                        Err(failure) => Verdict::Failed(failure),
-                    },
+                    (None, Err(error)) => Verdict::failed(error),
+                    (None, Ok(spec)) => variants.run(file, spec, post),
                 };
                 tell(name, fork, verdict);
             }
@@ -89,34 +86,34 @@ struct Variants<'v, 't> {
 }
 
 impl Variants<'_, '_> {
-    fn run(&mut self, spec: &ChainSpec, post: &PostState) -> Result<(), Failure> {
+    fn run(&mut self, file: &str, spec: &ChainSpec, post: &PostState) -> Verdict {
         let refused = post.expect_exception.as_deref();
-        let header = header(&self.test.env, spec).map_err(Failure::new)?;
-        let block = match (self.block(header, spec, post), refused) {
+        let block = header(&self.test.env, spec)
+            .map_err(Refusal::NotAsStated)
+            .and_then(|header| self.block(header, spec, post));
+        let block = match (block, refused) {
             (Ok(block), _) => block,
             // Refused before anything is executed.
-            (Err(Refusal::ByRule(_)), Some(_)) => return Ok(()),
+            (Err(Refusal::ByRule(_)), Some(_)) => return Verdict::Passed,
             (Err(Refusal::ByRule(reason)), None) => {
-                return Err(Failure::new(format!("transaction: expected a valid one, got {reason}")));
+                return Verdict::failed(format_args!("transaction: expected a valid one, got {reason}"));
             }
-            (Err(Refusal::NotAsStated(difference)), _) => return Err(Failure::new(difference)),
+            (Err(Refusal::NotAsStated(difference)), _) => return Verdict::failed(difference),
         };
-        for mode in self.options.mode.runs() {
+        Verdict::of(file, self.options.mode.runs(), |mode| {
             let outcome = match mode {
                 CaseMode::Serial => oracle::execute_serial(self.snapshot, &block, spec, Outputs::default()),
                 CaseMode::Parallel => {
                     self.engine.execute_block(self.snapshot, &block, spec, AccessHints::Predicted, Outputs::default())
                 }
             };
-            let result = match (outcome, refused) {
+            match (outcome, refused) {
                 (Ok(outcome), None) => self.check(&outcome, post),
                 (Ok(_), Some(reason)) => Err(format!("transaction: expected to be refused ({reason}), got accepted")),
                 (Err(error), Some(_)) if error.is_invalid() => Ok(()),
                 (Err(error), _) => Err(format!("transaction: expected a valid one, got {error}")),
-            };
-            result.map_err(|difference| Failure::in_mode(*mode, difference))?;
-        }
-        Ok(())
+            }
+        })
     }
 
     /// The block of the variant's transaction, with its sender recovered from the signature.
