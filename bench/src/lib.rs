@@ -6,10 +6,12 @@
 pub mod baseline;
 pub mod chain;
 pub mod contracts;
+pub mod defi_chain;
 pub mod digest;
 pub mod engine;
 pub mod figures;
 pub mod harness;
+pub mod import;
 pub mod machine;
 pub mod memory;
 pub mod report;

@@ -4,6 +4,7 @@ use alloy_primitives::{
     Address, B256, U256,
     map::{AddressMap, B256Map, HashMap},
 };
+use braid_storage::{AccountChange, AccountRecord, BlockChange, SlotChange};
 use revm::{
     DatabaseRef,
     primitives::{KECCAK_EMPTY, StorageKeyMap},
@@ -82,6 +83,22 @@ impl Snapshot {
     /// Nonce of an account, 0 when it does not exist.
     pub fn nonce(&self, address: Address) -> u64 {
         self.accounts.get(&address).map_or(0, |account| account.info.nonce)
+    }
+
+    /// The whole state, as a change to nothing.
+    pub fn to_change(&self) -> BlockChange {
+        let mut change = BlockChange {
+            contracts: self.contracts.iter().map(|(hash, code)| (*hash, code.clone())).collect(),
+            ..BlockChange::default()
+        };
+        for (address, SnapshotAccount { info, storage }) in &self.accounts {
+            let (nonce, balance, code_hash) = (info.nonce, info.balance, info.code_hash);
+            let present = Some(AccountRecord { nonce, balance, code_hash });
+            change.accounts.push(AccountChange { address: *address, present, storage_wiped: false });
+            let slots = storage.iter().map(|(slot, value)| SlotChange { address: *address, slot: *slot, present: *value });
+            change.slots.extend(slots);
+        }
+        change
     }
 
     /// Number of accounts.

@@ -76,8 +76,7 @@ fn run(accounts: u64, slots: u64, folder: &std::path::Path) -> Result<(), Box<dy
         let [cold, touched, one, append] = times.map(median);
         println!("{changed:>9} {changed_slots:>7} {cold:>12.2?} {touched:>12.2?} {one:>12.2?} {append:>12.2?}");
     }
-    for together in [1, 10] {
-        let blocks = 40;
+    for (blocks, together) in [(40, 1), (100, 10), (200, 100)] {
         let database = Database::open(folder, Some(genesis.identity()), DatabaseOptions::default())?;
         let (mut root_time, mut append_time) = (Duration::ZERO, Duration::ZERO);
         for portion in 0..blocks / together {

@@ -47,6 +47,7 @@ mod database;
 mod encoding;
 mod error;
 pub mod full_root;
+mod keccak;
 mod snapshot;
 mod state;
 pub mod store;

@@ -92,6 +92,13 @@ impl Deployer {
         self.evm.ctx.journaled_state.database.insert_account_info(account, info);
     }
 
+    /// Sets the nonce of an account, as if its set-up transactions had never been.
+    pub fn set_nonce(&mut self, account: Address, nonce: u64) {
+        let Ok(info) = self.evm.ctx.journaled_state.database.basic(account);
+        let info = AccountInfo { nonce, ..info.unwrap_or_default() };
+        self.evm.ctx.journaled_state.database.insert_account_info(account, info);
+    }
+
     /// Lets time pass: the next transactions run in a later block.
     pub fn advance(&mut self, blocks: u64, seconds: u64) {
         self.evm.ctx.block.number += U256::from(blocks);

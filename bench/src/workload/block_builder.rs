@@ -15,9 +15,9 @@ pub(super) const TIP: u128 = 100_000_000;
 /// Highest fee that generated transactions offer, in wei per gas.
 pub(super) const MAX_FEE: u128 = 2 * BASE_FEE as u128;
 /// Wei of one ether.
-pub(super) const ETHER: U256 = uint!(1_000_000_000_000_000_000_U256);
+pub(crate) const ETHER: U256 = uint!(1_000_000_000_000_000_000_U256);
 /// Who receives the tips of generated blocks.
-pub(super) const BENEFICIARY: Address = address!("0xc014ba5e00000000000000000000000000000001");
+pub(crate) const BENEFICIARY: Address = address!("0xc014ba5e00000000000000000000000000000001");
 /// Timestamp of generated blocks; set-up transactions run before it.
 pub const TIMESTAMP: u64 = 1_750_000_000;
 /// Number of generated blocks.

@@ -39,8 +39,17 @@ fn token_behind_proxy(deployer: &mut Deployer, name: &str) -> Result<Address, Wo
 }
 
 fn transfer(token: Address, from: Address, to: Address, random: &mut ChaCha12Rng) -> Call {
-    let amount = U256::from(random.random_range(1..1_000_000_u64));
+    transfer_call(token, from, to, U256::from(random.random_range(1..1_000_000_u64)))
+}
+
+/// A transfer of `amount` of a token.
+pub(super) fn transfer_call(token: Address, from: Address, to: Address, amount: U256) -> Call {
     Call::contract(from, token, transferCall { to, amount }.abi_encode(), GAS_LIMIT)
+}
+
+/// An approval of `amount` of a token.
+pub(super) fn approve_call(token: Address, from: Address, spender: Address, amount: U256) -> Call {
+    Call::contract(from, token, approveCall { spender, amount }.abi_encode(), GAS_LIMIT)
 }
 
 pub(super) fn independent(profile: &Profile, size: Size, seed: u64) -> Result<Workload, WorkloadError> {

@@ -23,7 +23,7 @@ fn dollars(amount: u64) -> U256 {
 }
 
 /// A user with 10 units of collateral, worth 20,000 dollars, who owes `debt` dollars.
-fn open(deployer: &mut Deployer, market: &Market, user: Address, debt: u64) -> Result<(), WorkloadError> {
+pub(super) fn open(deployer: &mut Deployer, market: &Market, user: Address, debt: u64) -> Result<(), WorkloadError> {
     deployer.fund(user, ETHER);
     erc20::endow(deployer, market.collateral, user, dollars(20), market.pool)?;
     erc20::endow(deployer, market.dollar, user, dollars(20_000), market.pool)?;
@@ -41,7 +41,21 @@ fn open(deployer: &mut Deployer, market: &Market, user: Address, debt: u64) -> R
     Ok(())
 }
 
-fn action(random: &mut ChaCha12Rng, market: &Market, user: Address) -> Call {
+/// Gives the market dollars to lend, by `lender`.
+fn supply_dollars(deployer: &mut Deployer, market: &Market, lender: Address) -> Result<(), WorkloadError> {
+    let supply = dollars(100_000_000);
+    erc20::endow(deployer, market.dollar, lender, supply, market.pool)?;
+    let call = LendingPool::supplyCall { asset: market.dollar, amount: supply, onBehalfOf: lender, referralCode: 0 };
+    deployer.call(lender, market.pool, call)?;
+    Ok(())
+}
+
+/// Gives the market dollars to lend, by the administrator.
+pub(super) fn provide(deployer: &mut Deployer, market: &Market) -> Result<(), WorkloadError> {
+    supply_dollars(deployer, market, deployer.admin)
+}
+
+pub(super) fn action(random: &mut ChaCha12Rng, market: &Market, user: Address) -> Call {
     let input = match random.random_range(0..4_u8) {
         0 => LendingPool::supplyCall {
             asset: market.collateral,
@@ -83,11 +97,7 @@ pub(super) fn build(profile: &Profile, size: Size, seed: u64) -> Result<Workload
     let (lender, people) = people.split_at(1);
     let (risky, people) = people.split_at(liquidations);
     let (liquidators, bystanders) = people.split_at(liquidations);
-    let lender = lender[0];
-    let supply = dollars(100_000_000);
-    erc20::endow(&mut deployer, market.dollar, lender, supply, market.pool)?;
-    let call = LendingPool::supplyCall { asset: market.dollar, amount: supply, onBehalfOf: lender, referralCode: 0 };
-    deployer.call(lender, market.pool, call)?;
+    supply_dollars(&mut deployer, &market, lender[0])?;
     for user in risky {
         open(&mut deployer, &market, *user, 15_000)?;
     }

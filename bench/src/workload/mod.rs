@@ -6,6 +6,7 @@
 
 mod block_builder;
 mod counters;
+mod defi;
 mod dex;
 mod dex_multihop;
 mod erc20;
@@ -18,7 +19,9 @@ mod sampling;
 mod transfers;
 mod uniswap;
 
+pub(crate) use block_builder::{BENEFICIARY, ETHER};
 pub use block_builder::{BlockBuilder, Call, NUMBER, TIMESTAMP};
+pub use defi::DefiContracts;
 pub use profile::{PROFILES, Profile, Size};
 
 use crate::{chain::Chain, contracts::ContractError, snapshot::Snapshot};

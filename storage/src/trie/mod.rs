@@ -1,7 +1,7 @@
 //! Merkle-Patricia tries of which every branch is stored.
 //!
 //! Read it bottom-up: [`node`] is a branch, in memory, on disk and as RLP; [`source`] is where branches and leaves come
-//! from; [`update`] computes the trie after a sorted batch of changes in one recursive pass; [`proof`] walks one path; [`check`] computes
+//! from; [`update`] computes the trie after a sorted batch of changes in one recursive pass, and [`pending`] hashes what it found changed level by level; [`proof`] walks one path; [`check`] computes
 //! every hash anew.
 //!
 //! A stored branch holds the references of all its children, those of leaves too. So a change costs the branches on its
@@ -11,6 +11,7 @@
 pub(crate) mod check;
 mod key;
 mod node;
+mod pending;
 pub(crate) mod proof;
 pub(crate) mod source;
 pub(crate) mod update;

@@ -67,6 +67,13 @@ pub(super) fn extend(extension: &Nibbles, reference: &RlpNode, buffer: &mut Vec<
 impl Branch {
     /// Writes the node as RLP into the buffer and returns its reference.
     pub(super) fn encode_rlp(&self, buffer: &mut Vec<u8>) -> RlpNode {
+        buffer.clear();
+        self.append_rlp(buffer, &mut Vec::new());
+        RlpNode::from_rlp(buffer)
+    }
+
+    /// Appends the node as RLP to the buffer.
+    pub(super) fn append_rlp(&self, buffer: &mut Vec<u8>, scratch: &mut Vec<u8>) {
         // References to extensions are not stored; there are hardly ever any.
         let mut extensions = Vec::new();
         let mut payload_length = 1;
@@ -76,14 +83,13 @@ impl Branch {
                 Child::Leaf(reference) => reference.len(),
                 Child::Branch { extension, reference } if extension.is_empty() => reference.len(),
                 Child::Branch { extension, reference } => {
-                    let reference = extend(extension, reference, buffer);
+                    let reference = extend(extension, reference, scratch);
                     extensions.push(reference);
                     extensions[extensions.len() - 1].len()
                 }
             };
         }
         let mut extensions = extensions.iter();
-        buffer.clear();
         alloy_rlp::Header { list: true, payload_length }.encode(buffer);
         for child in &self.children {
             match child {
@@ -98,7 +104,6 @@ impl Branch {
             }
         }
         buffer.push(EMPTY_STRING_CODE);
-        RlpNode::from_rlp(buffer)
     }
 
     /// Writes the branch as it is stored into the buffer.

@@ -30,6 +30,7 @@ pub(crate) fn walk<S: TrieSource>(source: &S, key: B256) -> Result<Path<S::Value
     loop {
         match subtree {
             Subtree::Empty => return Ok(path),
+            Subtree::Pending { path, .. } => panic!("a trie that was not changed has an unfinished branch at {path:?}"),
             Subtree::Leaf { .. } | Subtree::LeafReference(_) => {
                 let (found, leaf) = load_leaf(source, &place)?;
                 let reference = leaf_rlp(&place, &found, &leaf, &mut value, &mut buffer);

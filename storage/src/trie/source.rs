@@ -66,6 +66,13 @@ pub(super) enum Subtree<V> {
         /// Reference to the branch itself.
         reference: RlpNode,
     },
+    /// A branch at this place or below it that an update made, by its number among those whose references are to be computed.
+    Pending {
+        /// Where the branch itself stands.
+        path: Nibbles,
+        /// Number of the branch.
+        node: u32,
+    },
 }
 
 /// What stands at the root, and whether something is stored for it.

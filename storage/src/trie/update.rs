@@ -4,11 +4,13 @@
 //! Only the caller, the branch above, decides how that is written: a leaf knows its whole key and a branch its whole path,
 //! so something that moves up because its siblings went needs nothing but to be written again at its new place.
 //!
-//! Groups of changes with different nibbles are independent, so large ones are done in parallel.
+//! Groups of changes with different nibbles are independent, so large ones are done in parallel. Within a group nothing is hashed on
+//! the way: see [`super::pending`].
 
 use super::{
     key,
     node::{Branch, Child, Stored, extend},
+    pending::{Pending, PendingChild},
     source::{NodeBytes, Subtree, TrieSource, load_branch, load_leaf, load_root},
 };
 use crate::{StorageError, trie::source::LeafValue};
@@ -52,16 +54,75 @@ pub(crate) type Siblings = Mutex<Vec<Bytes>>;
 
 /// Applies changes that are sorted by key, each key once.
 pub(crate) fn update<S: TrieSource>(source: &S, changes: &[Change<S::Value>]) -> Result<Updated, StorageError> {
-    Updater { source, siblings: None }.run(changes)
+    let mut updated = update_all(&[(source, changes)])?;
+    Ok(updated.swap_remove(0))
 }
 
-/// The same, and collects what a stateless verifier needs beside the paths to the changed keys.
+/// [`update`] for several tries whose nodes are hashed together: for many tries with few changes each.
+pub(crate) fn update_all<S: TrieSource>(tries: &[(&S, &[Change<S::Value>])]) -> Result<Vec<Updated>, StorageError> {
+    run(tries, None)
+}
+
+/// [`update`] that collects what a stateless verifier needs beside the paths to the changed keys.
 pub(crate) fn update_with_siblings<S: TrieSource>(
     source: &S,
     changes: &[Change<S::Value>],
     siblings: &Siblings,
 ) -> Result<Updated, StorageError> {
-    Updater { source, siblings: Some(siblings) }.run(changes)
+    let mut updated = run(&[(source, changes)], Some(siblings))?;
+    Ok(updated.swap_remove(0))
+}
+
+fn run<S: TrieSource>(
+    tries: &[(&S, &[Change<S::Value>])],
+    siblings: Option<&Siblings>,
+) -> Result<Vec<Updated>, StorageError> {
+    let mut work = Work::new(tries.len());
+    let mut after = Vec::with_capacity(tries.len());
+    for (index, (source, changes)) in tries.iter().enumerate() {
+        debug_assert!(changes.is_sorted_by(|a, b| a.key < b.key), "changes must be sorted, each key once");
+        work.trie = index;
+        after.push(if changes.is_empty() {
+            None
+        } else {
+            let (before, stored) = load_root(*source)?;
+            let subtree = Updater { source: *source, siblings }.subtree(Nibbles::new(), before, changes, &mut work)?;
+            Some((subtree, stored))
+        });
+    }
+    let settled = work.settle(after.iter_mut().flatten().map(|(subtree, _)| subtree));
+    let updated = settled.into_iter().zip(after).zip(tries).map(|((mut nodes, after), (source, _))| {
+        let Some((subtree, stored)) = after else { return Updated { root: source.root(), nodes } };
+        let root = finish(subtree, stored, &mut nodes);
+        Updated { root, nodes }
+    });
+    Ok(updated.collect())
+}
+
+/// The root of a trie, of which `stored` tells whether something was stored for the root before.
+fn finish<V: LeafValue>(after: Subtree<V>, stored: bool, nodes: &mut NodeChanges) -> B256 {
+    // A root is referred to by its hash even when it is short enough to stand in place.
+    let hash = |reference: RlpNode| reference.as_hash().unwrap_or_else(|| keccak256(&reference));
+    let place = Nibbles::new();
+    let mut buffer = Vec::new();
+    match after {
+        Subtree::Branch { path, reference } if path.is_empty() => hash(reference),
+        Subtree::Branch { path, reference } => {
+            nodes.push((place, Some(Stored::encode_root_extension(&path, &reference).into())));
+            hash(extend(&path, &reference, &mut buffer))
+        }
+        other => {
+            if stored {
+                nodes.push((place, None));
+            }
+            match other {
+                Subtree::Leaf { key, value } => hash(leaf_rlp(&place, &key, &value, &mut Vec::new(), &mut buffer)),
+                Subtree::LeafReference(reference) => hash(reference),
+                Subtree::Pending { path, .. } => panic!("the branch at {path:?} has no reference"),
+                Subtree::Empty | Subtree::Branch { .. } => EMPTY_ROOT_HASH,
+            }
+        }
+    }
 }
 
 /// Children of a branch that changes reached, by nibble.
@@ -72,54 +133,28 @@ struct Updater<'a, S> {
     siblings: Option<&'a Siblings>,
 }
 
-/// What a task gathers and reuses.
-#[derive(Default)]
-struct Work {
-    nodes: NodeChanges,
-    buffer: Vec<u8>,
-    value: Vec<u8>,
+/// What a task gathers.
+struct Work<V> {
+    /// Which of several tries is at work.
+    trie: usize,
+    /// Changes of stored nodes, for each trie.
+    nodes: Vec<NodeChanges>,
+    pending: Pending<V>,
 }
 
 impl<S: TrieSource> Updater<'_, S> {
-    fn run(&self, changes: &[Change<S::Value>]) -> Result<Updated, StorageError> {
-        debug_assert!(changes.is_sorted_by(|a, b| a.key < b.key), "changes must be sorted, each key once");
-        if changes.is_empty() {
-            return Ok(Updated { root: self.source.root(), nodes: Vec::new() });
-        }
-        let (before, stored) = load_root(self.source)?;
-        let mut work = Work::default();
-        let place = Nibbles::new();
-        let after = self.subtree(place, before, changes, &mut work)?;
-        // A root is referred to by its hash even when it is short enough to stand in place.
-        let hash = |reference: RlpNode| reference.as_hash().unwrap_or_else(|| keccak256(&reference));
-        let root = match child_of(&place, after.clone(), &mut work) {
-            Child::Empty => EMPTY_ROOT_HASH,
-            Child::Leaf(reference) => hash(reference),
-            Child::Branch { extension, reference } => hash(extend(&extension, &reference, &mut work.buffer)),
-        };
-        match after {
-            Subtree::Branch { path, reference } if !path.is_empty() => {
-                let bytes = Stored::encode_root_extension(&path, &reference);
-                work.nodes.push((place, Some(bytes.into())));
-            }
-            Subtree::Branch { .. } => {}
-            _ if stored => work.nodes.push((place, None)),
-            _ => {}
-        }
-        Ok(Updated { root, nodes: work.nodes })
-    }
-
     /// What stands at `place` after the changes below it, which are at least one.
     fn subtree(
         &self,
         place: Nibbles,
         before: Subtree<S::Value>,
         changes: &[Change<S::Value>],
-        work: &mut Work,
+        work: &mut Work<S::Value>,
     ) -> Result<Subtree<S::Value>, StorageError> {
         match before {
             Subtree::Empty => self.build(&present(changes), work),
             Subtree::Leaf { key, value } => self.build(&with_leaf(key, value, changes), work),
+            Subtree::Pending { path, .. } => panic!("the branch at {path:?} was changed before"),
             Subtree::LeafReference(_) => {
                 if let [change] = changes
                     && change.existed
@@ -159,7 +194,7 @@ impl<S: TrieSource> Updater<'_, S> {
         path: &Nibbles,
         branch: &mut Branch,
         changes: &[Change<S::Value>],
-        work: &mut Work,
+        work: &mut Work<S::Value>,
     ) -> Result<Changed<S::Value>, StorageError> {
         let depth = path.len();
         let groups = changes.chunk_by(|a, b| key::nibble(&a.key, depth) == key::nibble(&b.key, depth));
@@ -178,16 +213,17 @@ impl<S: TrieSource> Updater<'_, S> {
         let done = tasks
             .into_par_iter()
             .map(|(nibble, place, before, group)| {
-                let mut work = Work::default();
-                let after = self.subtree(place, before, group, &mut work)?;
-                Ok((nibble, after, work.nodes))
+                let mut work = Work::new(1);
+                let mut after = self.subtree(place, before, group, &mut work)?;
+                let nodes = work.settle([&mut after]);
+                Ok((nibble, after, nodes))
             })
             .collect::<Result<Vec<_>, StorageError>>()?;
         Ok(work.gather(done))
     }
 
     /// A trie of these leaves alone.
-    fn build(&self, leaves: &[(B256, S::Value)], work: &mut Work) -> Result<Subtree<S::Value>, StorageError> {
+    fn build(&self, leaves: &[(B256, S::Value)], work: &mut Work<S::Value>) -> Result<Subtree<S::Value>, StorageError> {
         let (first, last) = match leaves {
             [] => return Ok(Subtree::Empty),
             [(key, value)] => return Ok(Subtree::Leaf { key: *key, value: *value }),
@@ -205,8 +241,10 @@ impl<S: TrieSource> Updater<'_, S> {
                 .collect::<Vec<_>>()
                 .into_par_iter()
                 .map(|group| {
-                    let mut work = Work::default();
-                    Ok((key::nibble(&group[0].0, depth), self.build(group, &mut work)?, work.nodes))
+                    let mut work = Work::new(1);
+                    let mut after = self.build(group, &mut work)?;
+                    let nodes = work.settle([&mut after]);
+                    Ok((key::nibble(&group[0].0, depth), after, nodes))
                 })
                 .collect::<Result<Vec<_>, StorageError>>()?;
             work.gather(done)
@@ -221,67 +259,76 @@ impl<S: TrieSource> Updater<'_, S> {
         mut branch: Box<Branch>,
         changed: Changed<S::Value>,
         stored: Option<NodeBytes>,
-        work: &mut Work,
+        work: &mut Work<S::Value>,
     ) -> Result<Subtree<S::Value>, StorageError> {
         let is_there = |child: &Child| !matches!(child, Child::Empty);
         let unchanged = branch.children.iter().filter(|child| is_there(child)).count();
         let present = changed.iter().filter(|(_, child)| !matches!(child, Subtree::Empty)).count();
         if unchanged + present >= 2 {
+            let mut pending = Vec::with_capacity(present);
             for (nibble, child) in changed {
-                branch.children[usize::from(nibble)] = child_of(&key::below(&path, nibble), child, work);
+                let known = match child {
+                    Subtree::Empty => Child::Empty,
+                    Subtree::LeafReference(reference) => Child::Leaf(reference),
+                    Subtree::Branch { path: below, reference } => {
+                        Child::Branch { extension: below.slice(path.len() + 1..), reference }
+                    }
+                    Subtree::Leaf { key, value } => {
+                        pending.push((nibble, PendingChild::Leaf { key, value }));
+                        continue;
+                    }
+                    Subtree::Pending { path, node } => {
+                        pending.push((nibble, PendingChild::Branch { path, node }));
+                        continue;
+                    }
+                };
+                branch.children[usize::from(nibble)] = known;
             }
-            branch.encode(&mut work.value);
-            if stored.as_deref() != Some(&work.value) {
-                work.nodes.push((path, Some(work.value.as_slice().into())));
-            }
-            let reference = branch.encode_rlp(&mut work.buffer);
-            return Ok(Subtree::Branch { path, reference });
+            let node = work.pending.add(work.trie as u32, path, branch, stored, pending);
+            return Ok(Subtree::Pending { path, node });
         }
         if stored.is_some() {
-            work.nodes.push((path, None));
+            work.nodes[work.trie].push((path, None));
         }
         if let Some((nibble, child)) = changed.into_iter().find(|(_, child)| !matches!(child, Subtree::Empty)) {
-            return self.moved_up(key::below(&path, nibble), child, work);
+            return self.moved_up(key::below(&path, nibble), child);
         }
         match (0u8..).zip(&mut branch.children).find(|(_, child)| is_there(child)) {
             None => Ok(Subtree::Empty),
             Some((nibble, child)) => {
                 let place = key::below(&path, nibble);
                 let child = take_child(&place, child);
-                self.moved_up(place, child, work)
+                self.moved_up(place, child)
             }
         }
     }
 
     /// The only child of a branch, from the place it had below it.
-    fn moved_up(
-        &self,
-        place: Nibbles,
-        child: Subtree<S::Value>,
-        work: &mut Work,
-    ) -> Result<Subtree<S::Value>, StorageError> {
+    fn moved_up(&self, place: Nibbles, child: Subtree<S::Value>) -> Result<Subtree<S::Value>, StorageError> {
         match child {
             Subtree::LeafReference(_) => {
                 let (key, value) = load_leaf(self.source, &place)?;
                 if let Some(siblings) = self.siblings {
-                    leaf_rlp(&place, &key, &value, &mut work.value, &mut work.buffer);
-                    siblings.lock().push(work.buffer.clone().into());
+                    let mut rlp = Vec::new();
+                    leaf_rlp(&place, &key, &value, &mut Vec::new(), &mut rlp);
+                    siblings.lock().push(rlp.into());
                 }
                 Ok(Subtree::Leaf { key, value })
             }
             Subtree::Branch { path, reference } => {
                 if let Some(siblings) = self.siblings {
+                    let mut rlp = Vec::new();
                     if place == path {
                         // It may be a branch that these very changes made; then no verifier misses it.
                         if let Some(bytes) = self.source.node(&path)?
                             && let Some(Stored::Branch(branch)) = Stored::decode(&bytes, path.len())
                         {
-                            branch.encode_rlp(&mut work.buffer);
-                            siblings.lock().push(work.buffer.clone().into());
+                            branch.encode_rlp(&mut rlp);
+                            siblings.lock().push(rlp.into());
                         }
                     } else {
-                        extend(&path.slice(place.len()..), &reference, &mut work.buffer);
-                        siblings.lock().push(work.buffer.clone().into());
+                        extend(&path.slice(place.len()..), &reference, &mut rlp);
+                        siblings.lock().push(rlp.into());
                     }
                 }
                 Ok(Subtree::Branch { path, reference })
@@ -291,15 +338,34 @@ impl<S: TrieSource> Updater<'_, S> {
     }
 }
 
-impl Work {
+impl<V: LeafValue> Work<V> {
+    fn new(tries: usize) -> Self {
+        Self { trie: 0, nodes: vec![NodeChanges::new(); tries], pending: Pending::default() }
+    }
+
     /// Takes in the nodes that parallel tasks gathered.
-    fn gather<V>(&mut self, done: Vec<(u8, Subtree<V>, NodeChanges)>) -> Changed<V> {
+    fn gather(&mut self, done: Vec<(u8, Subtree<V>, Vec<NodeChanges>)>) -> Changed<V> {
+        let mine = &mut self.nodes[self.trie];
         done.into_iter()
             .map(|(nibble, after, nodes)| {
-                self.nodes.extend(nodes);
+                mine.extend(nodes.into_iter().flatten());
                 (nibble, after)
             })
             .collect()
+    }
+
+    /// Computes the references that are pending, and puts them into what came out.
+    fn settle<'a>(mut self, after: impl IntoIterator<Item = &'a mut Subtree<V>>) -> Vec<NodeChanges>
+    where
+        V: 'a,
+    {
+        let references = self.pending.settle(&mut self.nodes);
+        for subtree in after {
+            if let Subtree::Pending { path, node } = subtree {
+                *subtree = Subtree::Branch { path: *path, reference: references[*node as usize].clone() };
+            }
+        }
+        self.nodes
     }
 }
 
@@ -309,16 +375,6 @@ fn take_child<V>(place: &Nibbles, child: &mut Child) -> Subtree<V> {
         Child::Empty => Subtree::Empty,
         Child::Leaf(reference) => Subtree::LeafReference(reference),
         Child::Branch { extension, reference } => Subtree::Branch { path: place.join(&extension), reference },
-    }
-}
-
-/// What stands at a place as a child of the branch above.
-fn child_of<V: LeafValue>(place: &Nibbles, subtree: Subtree<V>, work: &mut Work) -> Child {
-    match subtree {
-        Subtree::Empty => Child::Empty,
-        Subtree::LeafReference(reference) => Child::Leaf(reference),
-        Subtree::Leaf { key, value } => Child::Leaf(leaf_rlp(place, &key, &value, &mut work.value, &mut work.buffer)),
-        Subtree::Branch { path, reference } => Child::Branch { extension: path.slice(place.len()..), reference },
     }
 }
 
