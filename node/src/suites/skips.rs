@@ -8,8 +8,13 @@
 const SLOW: [&str; 5] = ["call50000sha256", "loopmul", "callblake2fmaxrounds", "loopexp", "shiftcombinations"];
 
 /// How the names of the files with such accounts begin.
-const COLLISIONS: [&str; 5] =
-    ["revertincreateininit", "dynamicaccountoverwriteempty", "create2collisionstorage", "initcollision", "valueoverflow"];
+const COLLISIONS: [&str; 5] = [
+    "revertincreateininit",
+    "dynamicaccountoverwriteempty",
+    "create2collisionstorage",
+    "initcollision",
+    "valueoverflow",
+];
 
 /// The folder of the newer ones.
 const COLLISION_FOLDER: &str = "/eip7610_create_collision/";
@@ -28,7 +33,9 @@ pub(super) fn reason(file: &str, fork: &str, skip_slow: bool) -> Option<&'static
 pub(super) fn collision(file: &str) -> Option<&'static str> {
     let name = plain_name(file);
     let is_known = file.contains(COLLISION_FOLDER) || COLLISIONS.iter().any(|known| name.starts_with(known));
-    is_known.then_some("it creates a contract over an account that has storage but no code, which revm does not refuse (EIP-7610)")
+    is_known.then_some(
+        "it creates a contract over an account that has storage but no code, which revm does not refuse (EIP-7610)",
+    )
 }
 
 /// Name of a file without folders, extension and whatever is neither letter nor digit. The same tests are spelt in several ways.
@@ -75,7 +82,12 @@ mod tests {
         ] {
             assert!(collision(file).is_some(), "{file}");
         }
-        for file in ["create2collisionBalance.json", "CreateCollisionToEmpty.json", "revert_in_create.json", "InitCollision/add.json"] {
+        for file in [
+            "create2collisionBalance.json",
+            "CreateCollisionToEmpty.json",
+            "revert_in_create.json",
+            "InitCollision/add.json",
+        ] {
             assert_eq!(collision(file), None, "{file}");
         }
     }
