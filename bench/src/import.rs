@@ -4,9 +4,8 @@ use crate::defi_chain::{DefiChain, DefiChainError};
 use alloy_rlp::Decodable;
 use braid_chain::{Chain, ChainError, ChainOptions, Timings};
 use braid_runtime::{Block, EngineConfig, Mode, RecoveredBlock};
-use braid_storage::{Database, DatabaseOptions, Durability};
+use braid_storage::Database;
 use std::{
-    path::Path,
     sync::mpsc::sync_channel,
     time::{Duration, Instant},
 };
@@ -57,17 +56,15 @@ pub fn encode(chain: &DefiChain) -> Vec<Vec<u8>> {
     chain.blocks.iter().map(|block| alloy_rlp::encode(block)).collect()
 }
 
-/// Imports encoded blocks into a new database in `folder`.
+/// Imports encoded blocks into a database that holds nothing but the genesis.
 pub fn import(
     chain: &DefiChain,
     encoded: &[Vec<u8>],
-    folder: &Path,
+    database: Database,
     mode: ImportMode,
     threads: usize,
     blocks_per_commit: usize,
 ) -> Result<ImportFigures, DefiChainError> {
-    let options = DatabaseOptions { durability: Durability::EveryBlock, ..DatabaseOptions::default() };
-    let database = Database::create(folder, &chain.genesis, options)?;
     let execution = match mode {
         ImportMode::Parallel => EngineConfig { threads, ..EngineConfig::default() },
         _ => EngineConfig { mode: Mode::Serial, ..EngineConfig::default() },

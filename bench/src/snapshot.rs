@@ -95,7 +95,8 @@ impl Snapshot {
             let (nonce, balance, code_hash) = (info.nonce, info.balance, info.code_hash);
             let present = Some(AccountRecord { nonce, balance, code_hash });
             change.accounts.push(AccountChange { address: *address, present, storage_wiped: false });
-            let slots = storage.iter().map(|(slot, value)| SlotChange { address: *address, slot: *slot, present: *value });
+            let slots =
+                storage.iter().map(|(slot, value)| SlotChange { address: *address, slot: *slot, present: *value });
             change.slots.extend(slots);
         }
         change

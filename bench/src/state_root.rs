@@ -147,13 +147,8 @@ fn time<T, E>(work: impl FnOnce() -> Result<T, E>) -> Result<(T, Duration), E> {
 
 fn leaf(record: AccountRecord, storage_root: B256) -> Vec<u8> {
     let mut out = Vec::new();
-    alloy_trie::TrieAccount {
-        nonce: record.nonce,
-        balance: record.balance,
-        storage_root,
-        code_hash: record.code_hash,
-    }
-    .encode(&mut out);
+    alloy_trie::TrieAccount { nonce: record.nonce, balance: record.balance, storage_root, code_hash: record.code_hash }
+        .encode(&mut out);
     out
 }
 
@@ -180,7 +175,8 @@ fn record(index: u64) -> AccountRecord {
 
 fn whole_state(size: StateSize) -> BlockChange {
     let account = |index| AccountChange { address: address(index), present: Some(record(index)), storage_wiped: false };
-    let slot = |index| SlotChange { address: address(contract(index)), slot: slot(index), present: U256::from(index + 1) };
+    let slot =
+        |index| SlotChange { address: address(contract(index)), slot: slot(index), present: U256::from(index + 1) };
     BlockChange {
         accounts: (0..size.accounts).map(account).collect(),
         slots: (0..size.slots).map(slot).collect(),

@@ -6,13 +6,13 @@
 mod mix;
 mod wallet;
 
-use crate::workload::WorkloadError;
+use crate::workload::{BENEFICIARY, TIMESTAMP, WorkloadError};
 use alloy_consensus::{Header, constants::EMPTY_WITHDRAWALS, transaction::Recovered};
 use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
-use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, keccak256, map::AddressMap};
 use braid_chain::{Chain, ChainError, ChainOptions, payload::PayloadAttributes};
 use braid_runtime::{Block, ChainSpec, ChainSpecError, EngineConfig, Transaction};
-use braid_storage::{AccountChange, AccountRecord, BlockChange, Body, Database, DatabaseOptions, Genesis, StorageError, state_root};
+use braid_storage::{AccountChange, AccountRecord, BlockChange, Body, Database, Genesis, StorageError, state_root};
 use mix::Mix;
 
 /// What a chain is made of.
@@ -31,7 +31,7 @@ pub struct DefiChainSize {
 }
 
 /// A genesis and the blocks on it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct DefiChain {
     /// The rules.
     pub spec: ChainSpec,
@@ -39,6 +39,8 @@ pub struct DefiChain {
     pub genesis: Genesis,
     /// The blocks above it.
     pub blocks: Vec<Block>,
+    size: DefiChainSize,
+    mix: Mix,
 }
 
 /// Why a chain could not be made.
@@ -59,32 +61,35 @@ pub enum DefiChainError {
 }
 
 impl DefiChain {
-    /// Makes the chain. `progress` is told each block.
-    pub fn build(size: DefiChainSize, progress: impl Fn(usize)) -> Result<Self, DefiChainError> {
+    /// The genesis; there are no blocks yet.
+    pub fn new(size: DefiChainSize) -> Result<Self, DefiChainError> {
         let spec = ChainSpec::from_suite_fork("Prague")?;
-        let (mut mix, mut state) = Mix::deploy(size)?;
+        let (mix, mut state) = Mix::deploy(size)?;
         state.accounts.extend((0..size.bystanders as u64).map(bystander));
         let genesis = genesis(&spec, state);
-        let database = Database::in_memory(&genesis, DatabaseOptions::default())?;
+        Ok(Self { spec, genesis, blocks: Vec::new(), size, mix })
+    }
+
+    /// Makes the blocks in a database that holds nothing but the genesis. It holds all of them afterwards.
+    pub fn build(&mut self, database: Database) -> Result<(), DefiChainError> {
         let execution = EngineConfig { threads: 2, ..EngineConfig::default() };
-        let options = ChainOptions { execution, blocks_in_memory: 0, ..ChainOptions::default() };
-        let chain = Chain::new(database, spec.clone(), options)?;
-        let mut blocks = Vec::with_capacity(size.blocks);
-        for index in 0..size.blocks {
+        let options = ChainOptions { execution, blocks_in_memory: 0, blocks_per_commit: 64, ..ChainOptions::default() };
+        let chain = Chain::new(database, self.spec.clone(), options)?;
+        for index in 0..self.size.blocks {
             let head = chain.head();
             let attributes = PayloadAttributes {
-                timestamp: genesis.header.timestamp + 12 * (index as u64 + 1),
-                fee_recipient: crate::workload::BENEFICIARY,
+                timestamp: self.genesis.header.timestamp + 12 * (index as u64 + 1),
+                fee_recipient: BENEFICIARY,
                 prev_randao: keccak256(index.to_be_bytes()),
                 ..PayloadAttributes::default()
             };
-            let candidates: Vec<Recovered<Transaction>> = mix.transactions(size.transactions);
+            let candidates: Vec<Recovered<Transaction>> = self.mix.transactions(self.size.transactions);
             let built = chain.build(head.hash, &attributes, candidates)?;
             chain.set_head(built.block.layer.block().hash)?;
-            blocks.push(Block { header: built.block.header.clone(), body: built.block.body.clone() });
-            progress(index + 1);
+            self.blocks.push(Block { header: built.block.header.clone(), body: built.block.body.clone() });
         }
-        Ok(Self { spec, genesis, blocks })
+        chain.flush()?;
+        Ok(())
     }
 
     /// Gas that all blocks use.
@@ -99,13 +104,13 @@ impl DefiChain {
 }
 
 fn bystander(index: u64) -> AccountChange {
-    let record = AccountRecord { nonce: 1, balance: U256::from(index + 1), code_hash: alloy_primitives::KECCAK256_EMPTY };
+    let record = AccountRecord { nonce: 1, balance: U256::from(index + 1), code_hash: KECCAK256_EMPTY };
     let address = Address::from_word(keccak256([&index.to_be_bytes()[..], b"bystander"].concat()));
     AccountChange { address, present: Some(record), storage_wiped: false }
 }
 
 fn genesis(spec: &ChainSpec, state: BlockChange) -> Genesis {
-    let mut slots = alloy_primitives::map::AddressMap::<Vec<(U256, U256)>>::default();
+    let mut slots = AddressMap::<Vec<(U256, U256)>>::default();
     for slot in &state.slots {
         slots.entry(slot.address).or_default().push((slot.slot, slot.present));
     }
@@ -116,7 +121,7 @@ fn genesis(spec: &ChainSpec, state: BlockChange) -> Genesis {
     let header = Header {
         state_root: state_root(accounts),
         gas_limit: 400_000_000,
-        timestamp: crate::workload::TIMESTAMP,
+        timestamp: TIMESTAMP,
         base_fee_per_gas: Some(1_000_000_000),
         withdrawals_root: Some(EMPTY_WITHDRAWALS),
         blob_gas_used: Some(0),
