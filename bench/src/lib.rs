@@ -15,6 +15,8 @@ pub mod import;
 pub mod machine;
 pub mod memory;
 pub mod report;
+pub mod serial_trie;
 pub mod side;
 pub mod snapshot;
+pub mod state_root;
 pub mod workload;

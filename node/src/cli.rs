@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{db::DbCommand, export::ExportOptions, import::ImportOptions, init::InitOptions};
+use crate::{db::DbCommand, export::ExportOptions, import::ImportOptions, init::InitOptions, suites::SuiteOptions};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{convert::Infallible, path::PathBuf, str::FromStr};
 
@@ -30,6 +30,12 @@ pub(crate) enum Command {
     /// Look after the database of a chain.
     #[command(subcommand)]
     Db(DbCommand),
+    /// Run state tests of the Ethereum conformance suites: one transaction each.
+    Statetest(StateTestOptions),
+    /// Run blockchain tests of the Ethereum conformance suites: blocks on a genesis.
+    Blocktest(BlockTestOptions),
+    /// Run engine tests of the Ethereum conformance suites: payloads of the Engine API.
+    Enginetest(EngineTestOptions),
 }
 
 const REPLAY_EXAMPLES: &str = "\
@@ -88,6 +94,76 @@ pub(crate) struct ReplayOptions {
     /// Write a page with the speed-ups, and for each block its schedule, its hot slots and its mispredictions. Needs nothing but a browser.
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+}
+
+const STATETEST_EXAMPLES: &str = "\
+Examples:
+  braid statetest eest-state_tests.tar.zst                 everything in an archive, serially and in parallel
+  braid statetest GeneralStateTests/ --fork Berlin         one fork of everything in a folder
+  braid statetest tests/ --filter eip7702 --filter 4844    what has one of the texts in its name
+  braid statetest tests/ --json results.jsonl              a line for each case, for programs
+
+Exit codes:
+  0  every case that was run passed
+  2  some case failed; each is printed with the first thing that differs
+  1  some path could not be read, no case was found, or the command itself failed";
+
+/// Run state tests of the Ethereum conformance suites: one transaction each.
+///
+/// Each transaction is executed by plain revm and by the parallel engine. The root of the state, the logs and the state must be as the suite says, and
+/// a transaction that must be refused must be refused. What fails and what is skipped is printed; the last line has the counts.
+#[derive(Args, Debug)]
+#[command(after_help = STATETEST_EXAMPLES)]
+pub(crate) struct StateTestOptions {
+    #[command(flatten)]
+    pub(crate) suite: SuiteOptions,
+}
+
+const BLOCKTEST_EXAMPLES: &str = "\
+Examples:
+  braid blocktest eest-blockchain_tests.tar.zst            everything in an archive, serially and in parallel
+  braid blocktest BlockchainTests/ --fork Berlin           one fork of everything in a folder
+  braid blocktest tests/ --filter uncle --mode parallel    what has the text in its name, on the engine only
+  braid blocktest tests/ --json - | jq .result             a line for each case, for programs
+
+Exit codes:
+  0  every case that was run passed
+  2  some case failed; each is printed with the first thing that differs
+  1  some path could not be read, no case was found, or the command itself failed";
+
+/// Run blockchain tests of the Ethereum conformance suites: blocks on a genesis.
+///
+/// Each chain is made anew in memory, once for plain revm and once for the parallel engine, and the blocks come in one after the other. Blocks that must be
+/// refused must be refused, and head and state must be as the suite says in the end. Of the fork Amsterdam, blocks and access lists are checked
+/// as such, and whether execution agrees is only told. What fails and what is skipped is printed; the last line has the counts.
+#[derive(Args, Debug)]
+#[command(after_help = BLOCKTEST_EXAMPLES)]
+pub(crate) struct BlockTestOptions {
+    #[command(flatten)]
+    pub(crate) suite: SuiteOptions,
+}
+
+const ENGINETEST_EXAMPLES: &str = "\
+Examples:
+  braid enginetest eest-benchmark.tar.zst                  everything in an archive, serially and in parallel
+  braid enginetest tests/ --fork Prague --threads 8        one fork of everything in a folder, on eight threads
+  braid enginetest tests/ --json results.jsonl             a line for each case, for programs
+
+Exit codes:
+  0  every case that was run passed
+  2  some case failed; each is printed with the first thing that differs
+  1  some path could not be read, no case was found, or the command itself failed";
+
+/// Run engine tests of the Ethereum conformance suites: payloads of the Engine API.
+///
+/// Every engine_newPayload is answered as a node would: wrong parameters are an error, a payload that breaks a rule is INVALID, and a valid one becomes the head. Head
+/// and state must be as the suite says in the end, with plain revm and with the parallel engine. What fails and what is skipped is
+/// printed; the last line has the counts.
+#[derive(Args, Debug)]
+#[command(after_help = ENGINETEST_EXAMPLES)]
+pub(crate) struct EngineTestOptions {
+    #[command(flatten)]
+    pub(crate) suite: SuiteOptions,
 }
 
 /// What a replay runs.

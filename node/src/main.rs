@@ -14,6 +14,7 @@ mod init;
 mod memory;
 mod replay;
 mod signals;
+mod suites;
 mod terminal;
 
 use clap::Parser;
@@ -48,6 +49,9 @@ fn main() -> ExitCode {
         Command::Import(options) => import::run(&options),
         Command::Export(options) => export::run(&options),
         Command::Db(command) => db::run(&command),
+        Command::Statetest(options) => suites::state_tests(&options.suite),
+        Command::Blocktest(options) => suites::block_tests(&options.suite),
+        Command::Enginetest(options) => suites::engine_tests(&options.suite),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -41,6 +41,9 @@ pub fn pre_execution<DB: Database + DatabaseCommit>(
 ) -> Result<(), BlockError> {
     let rules = spec.at(block.header());
     check_block(block, &rules)?;
+    if spec.has_transactions_only() {
+        return Ok(());
+    }
     let mut db = Watched::new(db);
     if rules.is_dao_block(block.header().number) {
         apply_dao_fork(&mut db, &rules, block.header().number).map_err(|error| read_failure(&mut db, error))?;
@@ -64,9 +67,12 @@ pub fn post_execution<DB: Database + DatabaseCommit>(
     spec: &ChainSpec,
     receipts: &[Receipt],
 ) -> Result<Requests, BlockError> {
+    let mut requests = Requests::default();
+    if spec.has_transactions_only() {
+        return Ok(requests);
+    }
     let rules = spec.at(block.header());
     let mut db = Watched::new(db);
-    let mut requests = Requests::default();
     let block_env = env.block_env.clone();
     if rules.is_prague_active_at_timestamp(block.header().timestamp) {
         let result = collect_requests(&mut db, env, &rules, receipts);

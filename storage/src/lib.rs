@@ -7,6 +7,7 @@
 //!   read stored blocks and the state at any of them.
 //! * [`Snapshot`] is the state after one block, above which [`Layer`]s of blocks that are not written yet can be put. It
 //!   computes state roots, proofs and witnesses.
+//! * [`trie_root`] is the root of a trie of any entries.
 //! * [`full_root`] builds the root of a state that is completely known.
 //! * [`witness`] reads, and computes the root after a change of, a state of which only some trie nodes are known.
 //!
@@ -39,6 +40,7 @@
 //! # Ok::<(), braid_storage::StorageError>(())
 //! ```
 
+mod any_trie;
 mod block;
 pub mod change;
 mod database;
@@ -52,6 +54,7 @@ pub mod store;
 mod trie;
 pub mod witness;
 
+pub use any_trie::trie_root;
 pub use block::{Body, Head, Receipt, Transaction};
 pub use change::{AccountChange, AccountRecord, BlockChange, SlotChange};
 pub use database::{

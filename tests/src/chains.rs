@@ -2,8 +2,8 @@
 
 use crate::blocks::{Call, Key, ether};
 use alloy_consensus::{Header, transaction::Recovered};
-use alloy_eips::{eip1559::INITIAL_BASE_FEE, eip7685::EMPTY_REQUESTS_HASH};
-use alloy_hardforks::EthereumHardforks;
+use alloy_eips::{eip1559::INITIAL_BASE_FEE, eip7002, eip7251, eip7685::EMPTY_REQUESTS_HASH};
+use alloy_hardforks::{EthereumHardfork, EthereumHardforks, ForkCondition};
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 use braid_chain::{
     Chain, ChainOptions,
@@ -24,15 +24,24 @@ const BLOCK_TIME: u64 = 12;
 /// The first block of a chain of a fork of the conformance suites.
 pub fn genesis(fork: &str) -> (ChainSpec, Genesis) {
     let spec = ChainSpec::from_suite_fork(fork).expect("the fork is known");
-    let code = counter_code();
-    let code_hash = keccak256(&code);
+    let mut contracts = vec![(COUNTER, counter_code())];
+    if spec.ethereum_fork_activation(EthereumHardfork::Prague) != ForkCondition::Never {
+        contracts
+            .push((eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_CODE.clone()));
+        contracts.push((
+            eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
+            eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_CODE.clone(),
+        ));
+    }
     let mut accounts: Vec<(Address, AccountRecord)> = (0..RICH_KEYS)
         .map(|number| {
             let record = AccountRecord { nonce: 0, balance: ether(1_000), code_hash: KECCAK256_EMPTY };
             (Key::new(number).address, record)
         })
         .collect();
-    accounts.push((COUNTER, AccountRecord { nonce: 1, balance: U256::ZERO, code_hash }));
+    accounts.extend(contracts.iter().map(|(address, code)| {
+        (*address, AccountRecord { nonce: 1, balance: U256::ZERO, code_hash: keccak256(code) })
+    }));
     let root = state_root(accounts.iter().map(|(address, record)| (*address, *record, [])));
     let mut header = Header { gas_limit: 30_000_000, state_root: root, ..Header::default() };
     if spec.terminal_total_difficulty().is_none() {
@@ -56,7 +65,7 @@ pub fn genesis(fork: &str) -> (ChainSpec, Genesis) {
         .into_iter()
         .map(|(address, record)| AccountChange { address, present: Some(record), storage_wiped: false })
         .collect();
-    let contracts = vec![(code_hash, Bytecode::new_legacy(code))];
+    let contracts = contracts.into_iter().map(|(_, code)| (keccak256(&code), Bytecode::new_legacy(code))).collect();
     let state = BlockChange { accounts, slots: Vec::new(), contracts };
     (spec.clone(), Genesis { chain_id: spec.chain_id(), header, body: Body::default(), state })
 }

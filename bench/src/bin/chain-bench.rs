@@ -3,6 +3,7 @@
 use braid_bench::{
     defi_chain::{DefiChain, DefiChainSize},
     import::{self, Cores, ImportFigures, ImportMode},
+    state_root::{ChangeSize, RootBench, StateSize},
 };
 use clap::{Args, Parser, Subcommand};
 use std::{process::ExitCode, time::Duration};
@@ -24,6 +25,24 @@ struct Arguments {
 enum Command {
     /// Import a chain of DeFi blocks into a new database: on one core, with serial execution, and in parallel.
     Import(ImportArguments),
+    /// Compute the state root after blocks of several sizes: from the database, with a serial trie in memory, and anew.
+    Root(RootArguments),
+}
+
+#[derive(Args, Debug)]
+struct RootArguments {
+    /// Accounts of the state.
+    #[arg(long, default_value_t = 1_000_000)]
+    accounts: u64,
+    /// Slots of the state.
+    #[arg(long, default_value_t = 1_000_000)]
+    slots: u64,
+    /// Blocks measured of each size.
+    #[arg(long, default_value_t = 15)]
+    rounds: usize,
+    /// Only blocks that change so many accounts.
+    #[arg(long)]
+    only: Option<u64>,
 }
 
 #[derive(Args, Debug)]
@@ -58,6 +77,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Import(arguments) => run_import(&arguments),
+        Command::Root(arguments) => run_root(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -137,5 +157,35 @@ fn run_import(arguments: &ImportArguments) -> Result<(), Box<dyn std::error::Err
         );
     }
     println!("parts in ms a block; recover is beside the rest where it is pipelined, commits are beside it always");
+    Ok(())
+}
+
+fn run_root(arguments: &RootArguments) -> Result<(), Box<dyn std::error::Error>> {
+    let size = StateSize { accounts: arguments.accounts, slots: arguments.slots };
+    let folder = tempfile::tempdir()?;
+    let mut bench = RootBench::new(size, folder.path())?;
+    let rebuild = bench.rebuild;
+    println!("{} accounts and {} slots; rebuilt from nothing in {:.2} s", size.accounts, size.slots, rebuild.as_secs_f64());
+    println!(
+        "{:>9} {:>7} | {:>11} {:>11} {:>11} {:>11} | {:>9} {:>9}",
+        "accounts", "slots", "all threads", "one thread", "cold cache", "serial trie", "of serial", "of anew"
+    );
+    let sizes = [(200, 0), (600, 700), (1_000, 0), (1_000, 1_000), (10_000, 0), (5_000, 5_000)];
+    for (accounts, slots) in sizes.into_iter().filter(|(accounts, _)| arguments.only.is_none_or(|only| only == *accounts)) {
+        let figures = bench.measure(ChangeSize { accounts, slots }, arguments.rounds)?;
+        let median = |times: &[Duration]| {
+            let mut times = times.to_vec();
+            times.sort_unstable();
+            times[times.len() / 2].as_secs_f64() * 1e3
+        };
+        let (parallel, serial) = (median(&figures.parallel), median(&figures.serial));
+        println!(
+            "{accounts:>9} {slots:>7} | {parallel:>8.2} ms {:>8.2} ms {:>8.2} ms {serial:>8.2} ms | {:>8.2}x {:>8.0}x",
+            median(&figures.one_thread),
+            median(&figures.cold),
+            serial / parallel,
+            rebuild.as_secs_f64() * 1e3 / parallel
+        );
+    }
     Ok(())
 }

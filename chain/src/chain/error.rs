@@ -1,7 +1,7 @@
 //! Why a block was not taken.
 
 use crate::consensus::ConsensusError;
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use braid_runtime::{BlockError, InvalidBlock, block::RecoverError, engine::EngineError, outcome::HeaderMismatch};
 use braid_storage::StorageError;
 use std::sync::Arc;
@@ -82,6 +82,9 @@ pub enum InvalidReason {
         /// By execution.
         actual: B256,
     },
+    /// A contract that the end of the block calls is not there (EIP-7002, EIP-7251).
+    #[error("there is no code at {0}, which the end of the block calls")]
+    NoSystemContract(Address),
     /// The state after the block has another root.
     #[error("state root is {actual}, the header says {expected}")]
     StateRoot {

@@ -88,14 +88,6 @@ pub enum ConsensusError {
         /// Most blob gas of a block.
         limit: u64,
     },
-    /// The slot is not later than that of the parent (EIP-7843).
-    #[error("the slot is {slot}, that of the parent is {parent}")]
-    Slot {
-        /// Of the block.
-        slot: u64,
-        /// Of the parent.
-        parent: u64,
-    },
     /// The fork requires a field.
     #[error("{0} is missing")]
     MissingField(&'static str),

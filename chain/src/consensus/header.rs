@@ -39,11 +39,6 @@ pub fn validate_header(
     validate_seal(header, parent, parent_total_difficulty, &rules)?;
     validate_fields(header, &rules)?;
     validate_blob_gas(header, parent, spec)?;
-    if let (Some(slot), Some(parent)) = (header.slot_number, parent.slot_number)
-        && slot <= parent
-    {
-        return Err(ConsensusError::Slot { slot, parent });
-    }
     Ok(())
 }
 

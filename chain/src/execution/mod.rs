@@ -10,11 +10,13 @@ pub(crate) use change::block_change;
 pub(crate) use early_receipts::receipts_root as early_receipts_root;
 
 use crate::{ChainError, InvalidReason, Timings};
+use alloy_eips::{eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS};
 use alloy_hardforks::EthereumHardforks;
+use alloy_primitives::{Address, KECCAK256_EMPTY};
 use braid_runtime::{
     AccessHints, BlockOutcome, ChainSpec, Engine, EngineConfig, Mode, Outputs, RecoveredBlock, oracle,
 };
-use braid_storage::{BlockChange, Layer, Receipt, Snapshot, StateUpdate};
+use braid_storage::{AccountRecord, BlockChange, Layer, Receipt, Snapshot, StateUpdate};
 use std::{sync::Arc, time::Instant};
 
 /// Executes blocks for a chain.
@@ -87,6 +89,11 @@ impl Executor {
             return Ok(Err(mismatch.into()));
         }
         let update = update?;
+        if spec.is_prague_active_at_timestamp(header.timestamp)
+            && let Some(missing) = missing_system_contract(parent, &change)?
+        {
+            return Ok(Err(InvalidReason::NoSystemContract(missing)));
+        }
         if early_receipts {
             let (expected, actual) = (header.receipts_root, early_receipts_root(parent, block, spec)?);
             if expected != actual {
@@ -100,6 +107,22 @@ impl Executor {
         }
         Ok(Ok(Checked { receipts: outcome.receipts, change, update }))
     }
+}
+
+/// The first contract that has to answer for requests and has no code after the block. The call itself succeeds without code.
+pub(crate) fn missing_system_contract(parent: &Snapshot, change: &BlockChange) -> Result<Option<Address>, ChainError> {
+    for address in [WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS] {
+        let has_code = |record: Option<AccountRecord>| record.is_some_and(|record| record.code_hash != KECCAK256_EMPTY);
+        // Once it is there it stays: nothing destroys contracts of earlier blocks any more (EIP-6780).
+        if has_code(parent.account(address)?) {
+            continue;
+        }
+        let changed = change.accounts.iter().rev().find(|account| account.address == address);
+        if !has_code(changed.and_then(|account| account.present)) {
+            return Ok(Some(address));
+        }
+    }
+    Ok(None)
 }
 
 struct Checked {

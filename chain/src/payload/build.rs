@@ -2,9 +2,9 @@
 
 use super::PayloadAttributes;
 use crate::{
-    ChainError,
+    ChainError, InvalidReason,
     consensus::next_difficulty,
-    execution::{block_change, early_receipts_root},
+    execution::{block_change, early_receipts_root, missing_system_contract},
 };
 use alloy_consensus::{
     BlockBody, EMPTY_OMMER_ROOT_HASH, Header, Transaction as _,
@@ -194,6 +194,11 @@ impl Builder<'_> {
         let (update, (receipts_root, bloom)) =
             rayon::join(|| self.parent.state_after(&change), || outcome.receipts_root_and_bloom());
         let update = update?;
+        if self.spec.is_prague_active_at_timestamp(block.header().timestamp)
+            && let Some(missing) = missing_system_contract(self.parent, &change)?
+        {
+            return Err(InvalidReason::NoSystemContract(missing).into());
+        }
         let is_byzantium = self.spec.is_byzantium_active_at_block(block.header().number);
         let receipts_root =
             if is_byzantium { receipts_root } else { early_receipts_root(self.parent, &block, self.spec)? };

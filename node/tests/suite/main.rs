@@ -4,6 +4,7 @@ mod bundles;
 mod capture;
 mod replay;
 mod stub;
+mod suites;
 
 use braid_chain::Bundle;
 use std::{

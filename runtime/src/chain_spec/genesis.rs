@@ -43,6 +43,7 @@ impl ChainSpec {
             merge,
             blob_forks,
             deposit_contract: config.deposit_contract_address,
+            transactions_only: false,
         })
     }
 }

@@ -96,6 +96,8 @@ pub struct ChainSpec {
     /// In the order of the forks.
     blob_forks: Vec<BlobFork>,
     deposit_contract: Option<Address>,
+    /// See [`ChainSpec::with_transactions_only`].
+    transactions_only: bool,
 }
 
 impl ChainSpec {
@@ -144,6 +146,18 @@ impl ChainSpec {
             self.blob_forks.sort_unstable_by_key(|known| known.fork);
         }
         Ok(self)
+    }
+
+    /// The same schedule, but blocks do nothing beside executing their transactions: no system calls, no requests, no rewards, no withdrawals and
+    /// no ether moved out of the DAO. That is how the state tests of the conformance suites look at a transaction.
+    pub const fn with_transactions_only(mut self) -> Self {
+        self.transactions_only = true;
+        self
+    }
+
+    /// Whether blocks do nothing beside executing their transactions.
+    pub const fn has_transactions_only(&self) -> bool {
+        self.transactions_only
     }
 
     /// Total difficulty (sum of the difficulties from genesis on) at which proof of work ends, if the chain has one.

@@ -75,7 +75,8 @@ impl ChainSpec {
                 Some(BlobFork { fork, activation: condition.as_timestamp()?, params: default_blob_params(fork)? })
             })
             .collect();
-        Self { name: name.to_owned(), chain_id, forks, merge, blob_forks, deposit_contract: Some(deposit_contract) }
+        let deposit_contract = Some(deposit_contract);
+        Self { name: name.to_owned(), chain_id, forks, merge, blob_forks, deposit_contract, transactions_only: false }
     }
 }
 

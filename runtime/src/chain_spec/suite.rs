@@ -68,7 +68,8 @@ impl ChainSpec {
             forks.push((fork, condition));
         }
         let deposit_contract = Some(MAINNET_DEPOSIT_CONTRACT_ADDRESS);
-        Self { name: name.to_owned(), chain_id: 1, forks, merge, blob_forks, deposit_contract }
+        let name = name.to_owned();
+        Self { name, chain_id: 1, forks, merge, blob_forks, deposit_contract, transactions_only: false }
     }
 }
 

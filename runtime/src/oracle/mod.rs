@@ -21,12 +21,13 @@ pub use steps::for_each_transaction;
 pub use trace::{BalanceChange, BlockTrace, TransactionTrace, trace};
 
 use crate::{
-    BlockError, BlockOutcome, ChainSpec, Outputs, RecoveredBlock, ScheduleReport, StateDiff, block_checks::check_block,
-    block_hooks::apply_dao_fork, chain_spec::BlockRules,
+    BlockError, BlockOutcome, ChainSpec, Outputs, Receipt, RecoveredBlock, ScheduleReport, StateDiff,
+    block_checks::check_block, block_hooks::apply_dao_fork, chain_spec::BlockRules,
 };
+use alloy_eips::eip7685::Requests;
 use alloy_evm::{
     EthEvm, Evm,
-    block::{BlockExecutionError, BlockExecutor},
+    block::{BlockExecutionError, BlockExecutionResult, BlockExecutor},
     eth::{EthBlockExecutionCtx, EthBlockExecutor, EthEvmBuilder, EthEvmContext},
     precompiles::PrecompilesMap,
 };
@@ -72,7 +73,7 @@ fn run<S: DatabaseRef>(
     spec: &ChainSpec,
     rules: &BlockRules<'_>,
     current: &mut Option<usize>,
-) -> Result<alloy_evm::block::BlockExecutionResult<crate::Receipt>, BlockExecutionError> {
+) -> Result<BlockExecutionResult<Receipt>, BlockExecutionError> {
     let mut executor = start(recorder, block, spec, rules, NoOpInspector {})?;
     for (index, transaction) in block.transactions_recovered().enumerate() {
         *current = Some(index);
@@ -80,6 +81,14 @@ fn run<S: DatabaseRef>(
         executor.execute_transaction(transaction)?;
     }
     *current = None;
+    if spec.has_transactions_only() {
+        return Ok(BlockExecutionResult {
+            gas_used: executor.cumulative_tx_gas_used,
+            blob_gas_used: executor.blob_gas_used,
+            receipts: executor.receipts,
+            requests: Requests::default(),
+        });
+    }
     executor.evm.db_mut().set_index(block.transactions().len() as u64 + 1);
     executor.finish().map(|(_, result)| result)
 }
@@ -95,12 +104,14 @@ fn start<'b, 'a, S: DatabaseRef, I>(
 where
     I: Inspector<EthEvmContext<&'b mut Recorder<'a, S>>>,
 {
-    if rules.is_dao_block(block.header().number) {
+    if rules.is_dao_block(block.header().number) && !spec.has_transactions_only() {
         apply_dao_fork(recorder, rules, block.header().number).map_err(BlockExecutionError::other)?;
     }
     let evm = EthEvmBuilder::new(recorder, spec.evm_env(block.header())).inspector(inspector).build();
     let mut executor = EthBlockExecutor::new(evm, context(block), *rules, Receipts);
-    executor.apply_pre_execution_changes()?;
+    if !spec.has_transactions_only() {
+        executor.apply_pre_execution_changes()?;
+    }
     Ok(executor)
 }
 

@@ -326,6 +326,39 @@ fn hooks_do_what_the_oracle_does() {
     }
 }
 
+/// Serially and in the engine alike.
+#[test]
+fn blocks_of_transactions_only_change_nothing_else() {
+    let mut snapshot = funded(&[ALICE]);
+    snapshot.insert_account_info(eip4788::BEACON_ROOTS_ADDRESS, contract(&eip4788::BEACON_ROOTS_CODE));
+    for fork in ["Frontier", "HomesteadToDaoAt5", "London", "Shanghai", "Prague"] {
+        let mut builder = BlockBuilder::new(fork).transaction(ALICE, pay(0, BOB, 1));
+        builder.header.number = 5;
+        if let Some(withdrawals) = &mut builder.withdrawals {
+            withdrawals.push(Withdrawal { address: BOB, amount: 5, ..Default::default() });
+        }
+        let (block, spec) = (builder.build(), builder.spec().with_transactions_only());
+        let serial = execute_serial(&snapshot, &block, &spec, Outputs::default()).unwrap();
+        let mut expected = vec![ALICE, BOB, block.header().beneficiary];
+        expected.sort_unstable();
+        let changed: Vec<_> = serial.diff.accounts.iter().map(|account| account.address).collect();
+        assert_eq!(changed, expected, "{fork}");
+        assert!(serial.diff.slots.is_empty() && serial.requests.is_empty(), "{fork}");
+        let received = |outcome: &crate::BlockOutcome| {
+            let bob = outcome.diff.accounts.iter().find(|account| account.address == BOB);
+            bob.and_then(|bob| bob.present).map(|present| present.balance)
+        };
+        assert_eq!(received(&serial), Some(U256::from(1)), "{fork}");
+        let config = crate::EngineConfig { mode: crate::Mode::Forced, threads: 2, ..Default::default() };
+        let mut engine = crate::Engine::new(config).unwrap();
+        let mut parallel =
+            engine.execute_block(&snapshot, &block, &spec, Default::default(), Outputs::default()).unwrap();
+        parallel.diff.sort();
+        assert_eq!(parallel.diff, serial.diff, "{fork}");
+        assert_eq!(parallel.receipts, serial.receipts, "{fork}");
+    }
+}
+
 #[test]
 fn hooks_tell_invalid_blocks_from_unreadable_states() {
     let builder = BlockBuilder::new("Prague");

@@ -6,15 +6,15 @@
 mod memory;
 mod suite;
 
+use braid_fixtures::suites::{BlockchainTest, CaseText, SuiteFile, visit};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::{
     collections::BTreeMap,
-    fs::File,
-    io::Read,
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Mutex,
 };
-use suite::{Case, Tally, check_outcome};
+use suite::{Tally, check_outcome};
 
 /// Cases that no client on revm passes: accounts with storage but without code, which no real chain has (EIP-7610).
 const COLLISIONS: [&str; 7] = [
@@ -43,20 +43,21 @@ struct Results {
     skipped: usize,
 }
 
-fn run_file(path: &str, text: &str, cases: usize, results: &Mutex<Results>) {
-    let file: BTreeMap<String, serde_json::Value> = serde_json::from_str(text).unwrap();
-    for (name, value) in file.into_iter().take(cases) {
-        if COLLISIONS.iter().any(|skipped| path.contains(skipped) || name.contains(skipped))
-            || value["network"] == "Constantinople"
-        {
+fn run_file(file: &SuiteFile, cases: usize, results: &Mutex<Results>) {
+    let path = &file.name;
+    for case in CaseText::all(&file.content).unwrap().into_iter().take(cases) {
+        let name = &case.name;
+        let test: BlockchainTest<'_> = case.decode().unwrap_or_else(|error| panic!("{name}: {error}"));
+        let network = test.chain().network;
+        let is_collision = COLLISIONS.iter().any(|skipped| path.contains(skipped) || name.contains(skipped));
+        if is_collision || network == "Constantinople" {
             results.lock().unwrap().skipped += 1;
             continue;
         }
-        let case: Case = serde_json::from_value(value).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let result = case.run(check_outcome);
+        let result = suite::run(&test, check_outcome);
         let mut results = results.lock().unwrap();
         match result {
-            Ok(tally) => *results.tallies.entry(case.network().to_owned()).or_default() += tally,
+            Ok(tally) => *results.tallies.entry(network.to_owned()).or_default() += tally,
             Err(reason) => results.failures.push(format!("{path}: {name}: {reason}")),
         }
     }
@@ -71,22 +72,24 @@ fn run(name: &str, stride: usize, cases: usize) {
 
 fn results(name: &str, stride: usize, cases: usize) -> Option<Results> {
     let path = archive(name)?;
-    let mut decoder = zstd::Decoder::new(File::open(path).unwrap()).unwrap();
-    decoder.window_log_max(27).unwrap();
-    let mut archive = tar::Archive::new(decoder);
     let results = Mutex::new(Results::default());
-    let mut files = archive.entries().unwrap().filter_map(|entry| {
-        let mut entry = entry.unwrap();
-        let path = entry.path().unwrap().to_string_lossy().into_owned();
-        let mut text = String::new();
-        path.ends_with(".json").then(|| entry.read_to_string(&mut text).map(|_| (path, text)).unwrap())
-    });
-    let mut files = files.by_ref().step_by(stride).peekable();
+    let run_all = |batch: &mut Vec<SuiteFile>| {
+        std::mem::take(batch).into_par_iter().for_each(|file| run_file(&file, cases, &results));
+    };
     // Reading the archive is serial; a batch bounds how much of it is in memory.
-    while files.peek().is_some() {
-        let batch = files.by_ref().take(16).collect::<Vec<_>>();
-        batch.into_par_iter().for_each(|(path, text)| run_file(&path, &text, cases, &results));
-    }
+    let (mut index, mut batch) = (0, Vec::new());
+    let visited = visit(&path, &mut |file| {
+        if index % stride == 0 {
+            batch.push(file);
+        }
+        index += 1;
+        if batch.len() == 16 {
+            run_all(&mut batch);
+        }
+        ControlFlow::Continue(())
+    });
+    assert!(visited.unwrap().is_continue());
+    run_all(&mut batch);
     Some(results.into_inner().unwrap())
 }
 

@@ -1,67 +1,15 @@
-//! Blockchain tests of the Ethereum suites: reading the archives, and running one case through the oracle.
+//! Running one blockchain test of the Ethereum suites through the oracle.
 
 use crate::memory::{MemoryAccount, MemoryState};
-use alloy_eips::eip7840::BlobParams;
 use alloy_evm::block::{BUILDER_DEPOSIT_REQUEST_PREDEPLOY_ADDRESS, BUILDER_EXIT_REQUEST_PREDEPLOY_ADDRESS};
-use alloy_hardforks::EthereumHardfork;
-use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U64, U256, map::HashMap};
+use alloy_primitives::{B256, KECCAK256_EMPTY, U256, map::HashMap};
 use alloy_rlp::Decodable;
+use braid_fixtures::suites::BlockchainTest;
 use braid_runtime::{
     Block, BlockOutcome, ChainSpec, Outputs, RecoveredBlock, StateDiff, bundle_state::normalize, oracle,
     outcome::HeaderMismatch,
 };
-use serde::Deserialize;
 use std::{collections::BTreeMap, sync::Arc};
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Case {
-    network: String,
-    #[serde(rename = "genesisRLP")]
-    genesis_rlp: Option<Bytes>,
-    genesis_block_header: GenesisHeader,
-    pre: BTreeMap<Address, AccountJson>,
-    blocks: Vec<BlockJson>,
-    config: Option<ConfigJson>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct GenesisHeader {
-    hash: B256,
-    state_root: B256,
-}
-
-#[derive(Deserialize)]
-struct AccountJson {
-    balance: U256,
-    nonce: U64,
-    code: Bytes,
-    storage: BTreeMap<U256, U256>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct BlockJson {
-    rlp: Bytes,
-    block_header: Option<serde_json::Value>,
-    #[serde(flatten)]
-    other: BTreeMap<String, serde_json::Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ConfigJson {
-    blob_schedule: Option<BTreeMap<String, BlobJson>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct BlobJson {
-    target: U64,
-    max: U64,
-    base_fee_update_fraction: U64,
-}
 
 /// What became of the blocks of a case.
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,67 +31,46 @@ impl std::ops::AddAssign for Tally {
     }
 }
 
-impl Case {
-    fn spec(&self) -> Result<ChainSpec, String> {
-        let mut spec = ChainSpec::from_suite_fork(&self.network).map_err(|error| error.to_string())?;
-        let schedule = self.config.as_ref().and_then(|config| config.blob_schedule.as_ref());
-        for (name, blob) in schedule.into_iter().flatten() {
-            let fork = name.parse::<EthereumHardfork>().map_err(|error| error.to_string())?;
-            let params = BlobParams {
-                target_blob_count: blob.target.to(),
-                max_blob_count: blob.max.to(),
-                update_fraction: blob.base_fee_update_fraction.to(),
-                max_blobs_per_tx: blob.max.to(),
-                ..BlobParams::cancun()
-            };
-            spec = spec.with_blob_params(fork, params).map_err(|error| error.to_string())?;
-        }
-        Ok(spec)
+/// Runs all blocks of a case. An error tells the first thing that is not as the suite says.
+pub(crate) fn run(
+    case: &BlockchainTest<'_>,
+    check: fn(&MemoryState, &MemoryState, &BlockOutcome),
+) -> Result<Tally, String> {
+    let chain = case.chain();
+    let spec = chain.spec().map_err(|error| error.to_string())?;
+    let mut genesis = MemoryState::default();
+    for (address, account) in &chain.pre.0 {
+        let record = account.record;
+        genesis.insert(*address, record.balance, record.nonce, account.code.clone(), account.slots().collect());
     }
-
-    pub(crate) fn network(&self) -> &str {
-        &self.network
+    if genesis.root() != chain.genesis.header().state_root {
+        return Err("genesis state root".into());
     }
-
-    /// Runs all blocks. An error tells the first thing that is not as the suite says.
-    pub(crate) fn run(&self, check: fn(&MemoryState, &MemoryState, &BlockOutcome)) -> Result<Tally, String> {
-        let spec = self.spec()?;
-        let mut genesis = MemoryState::default();
-        for (address, account) in &self.pre {
-            let storage = account.storage.iter().filter(|(_, value)| !value.is_zero()).map(|(k, v)| (*k, *v)).collect();
-            genesis.insert(*address, account.balance, account.nonce.to(), account.code.clone(), storage);
+    if let Some(rlp) = &case.genesis_rlp {
+        let block = Block::decode(&mut rlp.as_ref()).map_err(|error| format!("genesis: {error}"))?;
+        if block.header.hash_slow() != chain.genesis.hash {
+            return Err("genesis hash".into());
         }
-        if genesis.root() != self.genesis_block_header.state_root {
-            return Err("genesis state root".into());
-        }
-        if let Some(rlp) = &self.genesis_rlp {
-            let block = Block::decode(&mut rlp.as_ref()).map_err(|error| format!("genesis: {error}"))?;
-            if block.header.hash_slow() != self.genesis_block_header.hash {
-                return Err("genesis hash".into());
+    }
+    genesis.block_hashes.insert(0, chain.genesis.hash);
+    let mut states = HashMap::from_iter([(chain.genesis.hash, Arc::new(genesis))]);
+    let mut tally = Tally::default();
+    for (index, block) in case.blocks.iter().enumerate() {
+        let is_valid = block.exception.is_none();
+        match import(&block.rlp, &spec, &mut states, check) {
+            Ok(lists) if is_valid => {
+                tally.valid += 1;
+                tally.lists_hashed += lists;
             }
+            Ok(_) => tally.accepted += 1,
+            Err(Verdict::WrongList(reason)) if is_valid => return Err(format!("block {index}: {reason}")),
+            Err(Verdict::WrongList(_)) => tally.refused += 1,
+            Err(Verdict::Broken(reason)) => return Err(format!("block {index}: {reason}")),
+            Err(Verdict::Invalid(reason)) if is_valid => return Err(format!("block {index} refused: {reason}")),
+            Err(Verdict::Invalid(_)) => tally.refused += 1,
         }
-        genesis.block_hashes.insert(0, self.genesis_block_header.hash);
-        let mut states = HashMap::from_iter([(self.genesis_block_header.hash, Arc::new(genesis))]);
-        let mut tally = Tally::default();
-        for (index, json) in self.blocks.iter().enumerate() {
-            // The oldest archives do not say what is expected; their invalid blocks have nothing but bytes.
-            let is_valid =
-                json.block_header.is_some() && !json.other.keys().any(|key| key.starts_with("expectException"));
-            match import(&json.rlp, &spec, &mut states, check) {
-                Ok(lists) if is_valid => {
-                    tally.valid += 1;
-                    tally.lists_hashed += lists;
-                }
-                Ok(_) => tally.accepted += 1,
-                Err(Verdict::WrongList(reason)) if is_valid => return Err(format!("block {index}: {reason}")),
-                Err(Verdict::WrongList(_)) => tally.refused += 1,
-                Err(Verdict::Broken(reason)) => return Err(format!("block {index}: {reason}")),
-                Err(Verdict::Invalid(reason)) if is_valid => return Err(format!("block {index} refused: {reason}")),
-                Err(Verdict::Invalid(_)) => tally.refused += 1,
-            }
-        }
-        Ok(tally)
     }
+    Ok(tally)
 }
 
 enum Verdict {

@@ -16,5 +16,26 @@ mod state;
 pub use error::{Trie, WitnessError};
 pub use state::WitnessState;
 
+use alloy_primitives::B256;
+use alloy_trie::EMPTY_ROOT_HASH;
+use nodes::Nodes;
+use sparse::SparseTrie;
+
+/// Root of a trie that begins empty and in which keys, which are hashes, are put and removed (`None`) one after the other.
+///
+/// # Errors
+/// None, since nothing of the trie is unknown.
+pub fn root_after_steps(steps: impl IntoIterator<Item = (B256, Option<Vec<u8>>)>) -> Result<B256, WitnessError> {
+    let nodes = Nodes::default();
+    let mut trie = SparseTrie::new(&nodes, Trie::Accounts, EMPTY_ROOT_HASH);
+    for (key, value) in steps {
+        match value {
+            Some(value) => trie.insert(key, value)?,
+            None => trie.remove(key)?,
+        }
+    }
+    Ok(trie.root())
+}
+
 #[cfg(test)]
 mod tests;

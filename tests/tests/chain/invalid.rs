@@ -1,13 +1,15 @@
 //! Blocks that break one rule each.
 
 use alloy_consensus::Header;
+use alloy_eips::{eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS};
 use alloy_primitives::{B256, Bloom, U256};
 use braid_chain::{
-    ChainError, ChainOptions, ExecutionEngine, InvalidReason, consensus::ConsensusError,
+    Chain, ChainError, ChainOptions, ExecutionEngine, InvalidReason, consensus::ConsensusError,
     execution_engine::PayloadStatus,
 };
 use braid_runtime::{Block, outcome::HeaderMismatch};
-use braid_tests::chains::{Producer, chain};
+use braid_storage::{Database, DatabaseOptions, state_root};
+use braid_tests::chains::{Producer, chain, genesis};
 
 /// The second block of a chain with one change to it, after the first.
 fn refused(fork: &str, change: impl FnOnce(&mut Block)) -> String {
@@ -153,4 +155,23 @@ fn what_a_header_says_about_the_outcome_is_named() {
     let error = chain("Osaka", ChainOptions::default()).import(block).unwrap_err();
     let ChainError::Invalid(reason) = &error else { panic!("{error}") };
     assert!(matches!(&**reason, InvalidReason::Header(HeaderMismatch::GasUsed { .. })), "{error}");
+}
+
+#[test]
+fn the_end_of_a_block_calls_contracts_that_must_be_there() {
+    for missing in [WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS] {
+        let mut producer = Producer::new("Prague");
+        let mut block = producer.branch(producer.chain.head().hash, 1, 1)[0].clone();
+        let (spec, mut genesis) = genesis("Prague");
+        genesis.state.accounts.retain(|account| account.address != missing);
+        let accounts =
+            genesis.state.accounts.iter().filter_map(|account| Some((account.address, account.present?, [])));
+        genesis.header.state_root = state_root(accounts);
+        block.header.parent_hash = genesis.header.hash_slow();
+        let database = Database::in_memory(&genesis, DatabaseOptions::default()).unwrap();
+        let chain = Chain::new(database, spec, ChainOptions::default()).unwrap();
+        let error = chain.import(block).unwrap_err();
+        let ChainError::Invalid(reason) = &error else { panic!("{error}") };
+        assert!(matches!(**reason, InvalidReason::NoSystemContract(address) if address == missing), "{reason}");
+    }
 }
