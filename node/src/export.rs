@@ -2,8 +2,9 @@
 
 use crate::{SUCCESS, datadir::DataDir, terminal};
 use alloy_primitives::{B256, U256};
+use braid_chain::consensus::validate_body;
 use braid_chain::files::{Era1Error, Era1Writer, MAX_RECORDS};
-use braid_runtime::Block;
+use braid_runtime::{Block, ChainSpec};
 use braid_storage::{Database, StorageError, store::Table};
 use clap::{Args, ValueEnum};
 use eyre::{WrapErr, bail, eyre};
@@ -76,7 +77,7 @@ pub(crate) fn run(options: &ExportOptions) -> eyre::Result<u8> {
             _ => bail!("block {from} comes after block {to}"),
         }
     }
-    let blocks = Blocks { database: &database, lowest, from, to };
+    let blocks = Blocks { database: &database, spec: &genesis.spec, lowest, from, to };
     let (bytes, hash) = write_whole(&options.file, |file| match options.format {
         Format::Rlp => blocks.write_rlp(file),
         Format::Era1 => blocks.write_era1(file),
@@ -109,6 +110,7 @@ fn write_whole<T>(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> eyre:
 /// Stored canonical blocks.
 struct Blocks<'a> {
     database: &'a Database,
+    spec: &'a ChainSpec,
     /// Number of the first block of the chain.
     lowest: u64,
     from: u64,
@@ -150,13 +152,19 @@ impl Blocks<'_> {
         let mut parent = None;
         for number in self.from..=self.to {
             let header = self.header(number)?;
-            if parent.is_some_and(|parent| parent != header.parent_hash) {
+            let hash = header.hash_slow();
+            let is_stored = self.database.block_hash(number)? == Some(hash);
+            if is_stored && parent.is_some_and(|parent| parent != header.parent_hash) {
                 bail!("the chain changed at block {number} while it was read: run the command again");
             }
-            let hash = header.hash_slow();
             let body = self.database.body(number)?;
             let body = body.ok_or(StorageError::MissingBlock { table: Table::Bodies, number })?;
-            write(&Block::new(header, body))?;
+            let block = Block::new(header, body);
+            // What goes out is what the header commits to, or nothing.
+            if !is_stored || validate_body(&block, self.spec).is_err() {
+                bail!("block {number} is damaged in the database: `braid db verify` tells more");
+            }
+            write(&block)?;
             parent = Some(hash);
             bar.inc(1);
         }

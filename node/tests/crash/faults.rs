@@ -112,11 +112,16 @@ fn a_folder_that_cannot_be_written_can_be_read() {
 /// Everything that may be asked of a damaged database: an error in one line or the truth, never a signal.
 fn ask(folder: &Path, datadir: &Path) -> Vec<Run> {
     let blocks = folder.join("chain.rlp");
+    let out = folder.join("out.rlp");
     let runs = vec![
         verify(datadir),
         braid(arguments!["db", "stats", "--datadir", datadir]),
+        braid(arguments!["export", &out, "--datadir", datadir]),
         braid(arguments!["import", &blocks, "--datadir", datadir, "--no-progress"]),
     ];
+    if runs[2].code == Some(SUCCESS) {
+        assert!(fs::read(out).unwrap() == WORK.rlp(), "what is exported is the chain");
+    }
     for run in &runs {
         match run.code {
             Some(SUCCESS) => {}

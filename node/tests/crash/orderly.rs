@@ -129,6 +129,22 @@ fn what_is_exported_is_imported_in_every_form() {
 }
 
 #[test]
+fn history_that_is_not_kept_cannot_be_gone_back_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = LONG.write(folder.path());
+    let datadir = folder.path().join("chain");
+    let genesis = files.genesis.display().to_string();
+    import(&datadir, &files.blocks, &["--genesis", &genesis, "--history", "20", "--blocks-per-commit", "64"])
+        .expect(SUCCESS);
+    verify(&datadir).expect(SUCCESS);
+    let unwind = |to: &str| braid(arguments!["db", "unwind", "--to", to, "--datadir", &datadir]);
+    unwind("379").fails_with(&["block 379 is not kept", "history begins at block 380"]);
+    unwind("380").expect(SUCCESS);
+    assert_eq!(stored_head(&datadir), Some(LONG.heads[380]));
+    verify(&datadir).expect(SUCCESS);
+}
+
+#[test]
 fn a_chain_can_be_taken_back_made_small_and_imported_again() {
     let folder = tempfile::tempdir().unwrap();
     let files = WORK.write(folder.path());

@@ -1,6 +1,6 @@
 //! The binary, and what it says.
 
-use braid_storage::{Database, DatabaseOptions, Head, StorageError, store::StoreError};
+use braid_storage::{Database, DatabaseOptions, Head};
 use std::{
     ffi::OsStr,
     io::Read,
@@ -132,8 +132,8 @@ pub(super) fn stored_head(datadir: &Path) -> Option<Head> {
         .and_then(|database| database.head())
     {
         Ok(head) => Some(head),
-        // It is being made at this moment.
-        Err(StorageError::NotInitialised | StorageError::Store(StoreError::Missing(_))) => None,
+        // The copy of the genesis comes last: without it the database may be being made at this moment.
+        Err(_) if !datadir.join("genesis.json").exists() => None,
         Err(error) => panic!("no head in {}: {error}", datadir.display()),
     }
 }

@@ -219,6 +219,10 @@ fn open_for_reading(path: &Path, options: MdbxOptions) -> Result<Environment, St
     for _ in 0..RECOVERIES {
         match open_environment(path, options, Mode::ReadOnly, false) {
             Err(StoreError::Open { source: MdbxError::WannaRecovery, .. }) => {}
+            // A file of no bytes: another process may be making it at this moment.
+            Err(StoreError::Open { source: MdbxError::NoData, .. }) => {
+                return Err(StoreError::Missing(path.to_path_buf()));
+            }
             result => return result,
         }
         match WriterLock::take(path) {
