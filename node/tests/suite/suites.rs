@@ -98,7 +98,11 @@ fn the_first_difference_is_told() {
     let line = |name: &str| run.stdout.lines().find(|line| line.contains(name)).unwrap().to_lowercase();
     let expected = format!("{path}: recipient [Berlin d0 g0 v0] [serial]: balance of {RECIPIENT}: expected 2, got 1");
     assert_eq!(line("recipient"), format!("failed  {expected}").to_lowercase());
-    assert!(line("root [").contains(&format!("state root: expected {NO_LOGS}, got {}", root(&paid()))), "{}", run.stdout);
+    assert!(
+        line("root [").contains(&format!("state root: expected {NO_LOGS}, got {}", root(&paid()))),
+        "{}",
+        run.stdout
+    );
     assert!(line("accepted [").contains("expected to be refused (notreally), got accepted"), "{}", run.stdout);
     let run = braid(["statetest", &path, "--fail-fast", "--jobs", "1"]);
     run.expect(2);
@@ -134,7 +138,11 @@ fn skips_are_told_and_counted() {
     run.expect(1);
     assert_eq!(last_line(&run), "0 passed, 0 failed, 2 skipped");
     // A contract over an account that has storage only, where both ways of executing agree.
-    let path = write(folder.path(), "InitCollision.json", &json!({ "a": state_test(1_000_000, json!({ "Berlin": [post(NO_LOGS)] })), "b": passing() }));
+    let path = write(
+        folder.path(),
+        "InitCollision.json",
+        &json!({ "a": state_test(1_000_000, json!({ "Berlin": [post(NO_LOGS)] })), "b": passing() }),
+    );
     let run = braid(["statetest", &path]);
     run.expect(0);
     assert_eq!(last_line(&run), "1 passed, 0 failed, 1 skipped");
@@ -157,7 +165,8 @@ fn what_cannot_be_read_is_no_success() {
     assert!(braid(["blocktest", &good]).expect(1).error().contains("no case"));
     assert!(braid(["enginetest", &good]).expect(1).error().contains("no case"));
     assert!(braid(["statetest"]).expect(1).stderr.contains("<PATH>"));
-    let unknown = write(folder.path(), "c.json", &json!({ "a": state_test(7, json!({ "Atlantis": [post(NO_LOGS)] })) }));
+    let unknown =
+        write(folder.path(), "c.json", &json!({ "a": state_test(7, json!({ "Atlantis": [post(NO_LOGS)] })) }));
     let run = braid(["statetest", &unknown]);
     assert!(run.expect(2).stdout.contains("unknown fork \"Atlantis\""), "{}", run.stdout);
 }
@@ -173,7 +182,10 @@ fn results_for_programs() {
     let lines: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let results: Vec<_> = lines.iter().filter_map(|line| line["result"].as_str()).collect();
     assert_eq!(results, ["passed", "failed", "skipped"]);
-    assert_eq!(lines[0], json!({ "file": path, "case": "good [Berlin d0 g0 v0]", "fork": "Berlin", "result": "passed" }));
+    assert_eq!(
+        lines[0],
+        json!({ "file": path, "case": "good [Berlin d0 g0 v0]", "fork": "Berlin", "result": "passed" })
+    );
     assert_eq!((&lines[1]["mode"], &lines[1]["fork"]), (&json!("serial"), &json!("Berlin")));
     let summary = &lines[3];
     for (member, expected) in [("passed", 1), ("failed", 1), ("skipped", 1), ("problems", 0), ("exit_code", 2)] {
@@ -293,7 +305,10 @@ fn access_lists_of_amsterdam_are_checked_and_execution_is_told() {
     run.expect(2);
     let lines: Vec<_> = run.stdout.lines().collect();
     assert!(lines[0].contains("surplus") && lines[0].contains("access list: expected none, got one"), "{}", run.stdout);
-    assert_eq!(lines[1..], ["execution of Amsterdam (for information): 0 as expected, 2 not", "1 passed, 1 failed, 0 skipped"]);
+    assert_eq!(
+        lines[1..],
+        ["execution of Amsterdam (for information): 0 as expected, 2 not", "1 passed, 1 failed, 0 skipped"]
+    );
 }
 
 fn engine_test(version: u8, change: impl FnOnce(&mut Value)) -> Value {
