@@ -210,7 +210,10 @@ fn largest_prime(bytes: u64, unit: u64) -> u64 {
 
 fn is_prime(number: u64) -> bool {
     number % 2 == 1
-        && (3..).step_by(2).take_while(|divisor| divisor * divisor <= number).all(|divisor| number % divisor != 0)
+        && (3..)
+            .step_by(2)
+            .take_while(|divisor| divisor * divisor <= number)
+            .all(|divisor| !number.is_multiple_of(divisor))
 }
 
 #[cfg(test)]
