@@ -4,6 +4,7 @@
 //! * [`consensus`]: the rules that need no execution.
 //! * [`execution_engine`]: the same chain as consensus drives it.
 //! * [`payload`]: blocks of our own.
+//! * [`files`]: chains in files, to import and to export.
 //! * [`genesis`]: the first block of a chain, from a genesis file.
 //! * [`bundle`]: one block with all that is needed to execute it again, and the file format for it.
 //! * [`layouts`]: bundles out of the folders, JSON files and archives in which others keep blocks.
@@ -15,6 +16,7 @@ pub mod chain;
 pub mod consensus;
 mod execution;
 pub mod execution_engine;
+pub mod files;
 pub mod genesis;
 pub mod layouts;
 pub mod payload;
@@ -28,6 +30,7 @@ pub use bundle::{
 };
 pub use chain::{Chain, ChainError, ChainOptions, Inserted, InvalidReason, Novelty, Reorganisation, Timings};
 pub use execution_engine::ExecutionEngine;
+pub use files::{BlockFile, FileError, PlacedBlock};
 pub use genesis::{GenesisError, GenesisFile};
 pub use layouts::{LayoutError, NamedBundle, open};
 pub use validation::{Mismatch, Validation, validate};

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::suites::SuiteOptions;
+use crate::{db::DbCommand, export::ExportOptions, import::ImportOptions, init::InitOptions, suites::SuiteOptions};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{convert::Infallible, path::PathBuf, str::FromStr};
 
@@ -21,6 +21,15 @@ pub(crate) enum Command {
     Bundle(BundleCommand),
     /// Make bundles from the blocks of a running node.
     Capture(CaptureOptions),
+    /// Make a folder for a chain from its genesis file.
+    Init(InitOptions),
+    /// Import blocks from files: execute them, check every root, and store them.
+    Import(ImportOptions),
+    /// Write the blocks of a chain into a file.
+    Export(ExportOptions),
+    /// Look after the database of a chain.
+    #[command(subcommand)]
+    Db(DbCommand),
     /// Run state tests of the Ethereum conformance suites: one transaction each.
     Statetest(StateTestOptions),
     /// Run blockchain tests of the Ethereum conformance suites: blocks on a genesis.

@@ -5,8 +5,15 @@
 mod bundle;
 mod capture;
 mod cli;
+mod damage;
+mod datadir;
+mod db;
+mod export;
+mod import;
+mod init;
 mod memory;
 mod replay;
+mod signals;
 mod suites;
 mod terminal;
 
@@ -38,6 +45,10 @@ fn main() -> ExitCode {
         Command::Replay(options) => replay::run(&options),
         Command::Bundle(command) => bundle::run(&command),
         Command::Capture(options) => capture::run(&options),
+        Command::Init(options) => init::run(&options),
+        Command::Import(options) => import::run(&options),
+        Command::Export(options) => export::run(&options),
+        Command::Db(command) => db::run(&command),
         Command::Statetest(options) => suites::state_tests(&options.suite),
         Command::Blocktest(options) => suites::block_tests(&options.suite),
         Command::Enginetest(options) => suites::engine_tests(&options.suite),

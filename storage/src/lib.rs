@@ -59,7 +59,7 @@ pub use block::{Body, Head, Receipt, Transaction};
 pub use change::{AccountChange, AccountRecord, BlockChange, SlotChange};
 pub use database::{
     ChainIdentity, Database, DatabaseOptions, DatabaseStats, Durability, ExecutedBlock, Genesis, HistoryLimit,
-    SCHEMA_VERSION, VerifyReport,
+    SCHEMA_VERSION, VerifyOptions, VerifyReport,
 };
 pub use encoding::DecodeError;
 pub use error::StorageError;

@@ -23,7 +23,7 @@ use alloy_primitives::{
 };
 use alloy_trie::Nibbles;
 use revm::state::Bytecode;
-use std::{borrow::Borrow, collections::BTreeMap, sync::Arc, time::Instant};
+use std::{borrow::Borrow, collections::BTreeMap, sync::Arc};
 
 /// A block that was executed, with the layer of its changes.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ impl Database {
     /// Blocks whose layers do not fit their headers are refused, and nothing is written.
     pub fn append<B: Borrow<ExecutedBlock>>(&self, blocks: &[B]) -> Result<Head, StorageError> {
         let blocks: Vec<&ExecutedBlock> = blocks.iter().map(Borrow::borrow).collect();
-        let _writer = self.writer.lock();
+        let _turn = self.writer.turn();
         let mut head = self.shared.head()?;
         if blocks.is_empty() {
             return Ok(head);
@@ -69,15 +69,8 @@ impl Database {
         self.shared.commit(head, || Ok(transaction.commit()?), |cache| fold.update_cache(cache))?;
 
         match self.options.durability {
-            Durability::EveryBlock => self.durable.advance(head),
-            Durability::Interval(interval) => {
-                let mut last = self.last_sync.lock();
-                if last.elapsed() >= interval {
-                    self.shared.store.sync()?;
-                    *last = Instant::now();
-                    self.durable.advance(head);
-                }
-            }
+            Durability::EveryBlock => self.writer.durable.advance(head),
+            Durability::Interval(interval) => self.writer.sync_after(interval, head)?,
             Durability::None => {}
         }
         Ok(head)

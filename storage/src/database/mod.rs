@@ -19,6 +19,7 @@ pub(crate) mod shared;
 pub(crate) mod unwind;
 mod verify;
 mod write;
+mod writer;
 
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,7 @@ pub use append::ExecutedBlock;
 pub use maintenance::DatabaseStats;
 pub use open::{Genesis, SCHEMA_VERSION};
 pub use options::{ChainIdentity, DatabaseOptions, Durability, HistoryLimit};
-pub use verify::VerifyReport;
+pub use verify::{VerifyOptions, VerifyReport};
 
 use crate::{
     StorageError,
@@ -36,10 +37,9 @@ use crate::{
     store::{MdbxOptions, MdbxStore, MemoryStore, Store, SyncPolicy},
 };
 use alloy_primitives::U256;
-use durable::DurableHead;
-use parking_lot::Mutex;
 use shared::Shared;
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{path::Path, sync::Arc};
+use writer::{Timer, Writer};
 
 /// The database of a chain.
 #[derive(Debug)]
@@ -47,10 +47,9 @@ pub struct Database {
     shared: Arc<Shared>,
     identity: ChainIdentity,
     options: DatabaseOptions,
-    durable: DurableHead,
-    last_sync: Mutex<Instant>,
-    /// Held by whoever writes.
-    writer: Mutex<()>,
+    /// Dropped before the writer's store is.
+    _timer: Option<Timer>,
+    writer: Arc<Writer>,
 }
 
 impl Database {
@@ -107,14 +106,13 @@ impl Database {
         };
         let cache = Cache::new(options.cache, !writable);
         let shared = Shared::new(store, cache, head, writable, options.max_reader_age);
-        Ok(Self {
-            shared: Arc::new(shared),
-            identity,
-            options,
-            durable: DurableHead::new(head),
-            last_sync: Mutex::new(Instant::now()),
-            writer: Mutex::new(()),
-        })
+        let shared = Arc::new(shared);
+        let writer = Arc::new(Writer::new(Arc::clone(&shared), head));
+        let timer = match options.durability {
+            Durability::Interval(interval) if writable => Some(Timer::start(Arc::clone(&writer), interval)),
+            _ => None,
+        };
+        Ok(Self { shared, identity, options, _timer: timer, writer })
     }
 
     /// Chain id and genesis hash.
@@ -134,22 +132,20 @@ impl Database {
 
     /// The last block that a loss of power cannot take back.
     pub fn durable_head(&self) -> Head {
-        self.durable.get()
+        self.writer.durable.get()
     }
 
     /// Calls `watcher` each time the durable head moves, on the thread that moved it; it should not take long.
     pub fn watch_durable_head(&self, watcher: impl Fn(Head) + Send + Sync + 'static) {
-        self.durable.watch(Box::new(watcher));
+        self.writer.durable.watch(Box::new(watcher));
     }
 
     /// Makes everything that was appended durable.
     pub fn flush(&self) -> Result<Head, StorageError> {
-        let _writer = self.writer.lock();
+        let _turn = self.writer.turn();
         let head = self.shared.head()?;
         if self.shared.is_writable() {
-            self.shared.store.sync()?;
-            *self.last_sync.lock() = Instant::now();
-            self.durable.advance(head);
+            self.writer.sync(head)?;
         }
         Ok(head)
     }
@@ -180,7 +176,7 @@ impl Database {
     pub fn prune(&self, earliest: u64) -> Result<u64, StorageError> {
         const STRETCH: u64 = 256;
         loop {
-            let _writer = self.writer.lock();
+            let _turn = self.writer.turn();
             let head = self.shared.head()?;
             let earliest = earliest.min(head.number);
             let mut transaction = self.shared.store.begin_write()?;

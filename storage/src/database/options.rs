@@ -20,8 +20,7 @@ pub enum Durability {
     /// As soon as [`Database::append`](crate::Database::append) returns.
     #[default]
     EveryBlock,
-    /// When [`Database::append`](crate::Database::append) is called and this much time has gone by since the last time, or
-    /// when [`Database::flush`](crate::Database::flush) is called.
+    /// After this much time, whether others follow or not, or when [`Database::flush`](crate::Database::flush) is called.
     Interval(Duration),
     /// When the database is closed, or when [`Database::flush`](crate::Database::flush) is called.
     None,

@@ -25,7 +25,7 @@ impl Database {
     /// The block must be stored and its state be kept; if the root does not come out as its header states, nothing is
     /// changed.
     pub fn unwind(&self, number: u64) -> Result<Head, StorageError> {
-        let _writer = self.writer.lock();
+        let _turn = self.writer.turn();
         let head = self.shared.head()?;
         if number > head.number {
             return Err(StorageError::BeyondHead { number, head: head.number });
@@ -59,7 +59,7 @@ impl Database {
         self.shared.commit(target, || Ok(transaction.commit()?), |cache| cache.clear())?;
         // What was durable above the block must not come back after a crash.
         self.shared.store.sync()?;
-        self.durable.set(target);
+        self.writer.durable.set(target);
         Ok(target)
     }
 }

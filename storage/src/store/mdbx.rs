@@ -2,7 +2,9 @@
 //!
 //! Every call into the engine passes through this file, so this is where its traps are kept shut: sizes are checked
 //! before the call because the engine would end the process, write transactions stay on the thread that began them, and
-//! table handles are opened once, in a transaction that is committed.
+//! table handles are opened once, in a transaction that is committed, and a value of no bytes is not looked at because its
+//! place may lie in another page. One trap stays open: pages have no checksums, and some damage makes the engine end the
+//! process by a signal.
 
 use super::{
     Cursor, Entry, ReadTransaction, Store, StoreError, StoreSize, Table, TableSize, WriteTransaction, check_entry,
@@ -10,8 +12,8 @@ use super::{
     lock::{self, WriterLock},
 };
 use signet_libmdbx::{
-    Database, DatabaseFlags, Environment, EnvironmentFlags, Geometry, MdbxError, Mode, SyncMode, TransactionKind,
-    WriteFlags, ffi,
+    Database, DatabaseFlags, Environment, EnvironmentFlags, Geometry, MdbxError, Mode, ReadResult, SyncMode,
+    TableObject, TransactionKind, WriteFlags, ffi,
     tx::aliases::{RoTxUnsync, RwTxUnsync},
 };
 use std::{
@@ -19,6 +21,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
+    time::Duration,
 };
 
 /// When a commit is forced onto the disk.
@@ -68,6 +72,10 @@ const INPUT_OUTPUT: MdbxError = MdbxError::Other(5);
 const DATA_FILE: &str = "mdbx.dat";
 /// Bytes of the smallest file that the engine itself writes: three pages of the smallest size of this crate's files.
 const HEADER_LENGTH: u64 = 3 * 4096;
+/// How often a file that was not closed in order is tried to be opened for reading.
+const RECOVERIES: usize = 20;
+/// How long another process may take to make such a file readable, each time.
+const RECOVERY_TIME: Duration = Duration::from_millis(50);
 /// Name of the new data file while it is written.
 const COPY_FILE: &str = "mdbx.dat.compacting";
 
@@ -132,8 +140,12 @@ impl MdbxStore {
         if !Self::exists(path) {
             return Err(StoreError::Missing(path.to_path_buf()));
         }
-        let environment = open_environment(path, options, Mode::ReadOnly, false)?;
-        let failed = |source| open_error(path, options.size_limit, source);
+        let environment = open_for_reading(path, options)?;
+        // Another process may be making it at this moment.
+        let failed = |source| match source {
+            MdbxError::NotFound | MdbxError::NoData => StoreError::Missing(path.to_path_buf()),
+            source => open_error(path, options.size_limit, source),
+        };
         let transaction = environment.begin_ro_unsync().map_err(failed)?;
         let tables = Table::ALL
             .iter()
@@ -199,6 +211,28 @@ fn open_environment(path: &Path, options: MdbxOptions, mode: Mode, exclusive: bo
         });
     }
     builder.open(path).map_err(|source| open_error(path, options.size_limit, source))
+}
+
+/// Opens a file for reading. Where the last process that wrote it ended without a last sync, it has to be opened for writing
+/// once; that changes nothing about what is in it.
+fn open_for_reading(path: &Path, options: MdbxOptions) -> Result<Environment, StoreError> {
+    for _ in 0..RECOVERIES {
+        match open_environment(path, options, Mode::ReadOnly, false) {
+            Err(StoreError::Open { source: MdbxError::WannaRecovery, .. }) => {}
+            result => return result,
+        }
+        match WriterLock::take(path) {
+            Ok(_writer) => {
+                let mode = Mode::ReadWrite { sync_mode: SyncMode::Durable };
+                let environment = open_environment(path, options, mode, false)?;
+                environment.sync(true).map_err(|source| open_error(path, options.size_limit, source))?;
+            }
+            // Then that process does it.
+            Err(StoreError::InUse { .. }) => thread::sleep(RECOVERY_TIME),
+            Err(error) => return Err(error),
+        }
+    }
+    open_environment(path, options, Mode::ReadOnly, false)
 }
 
 impl Store for MdbxStore {
@@ -270,9 +304,11 @@ macro_rules! read_transaction {
         impl ReadTransaction for $type {
             fn get(&self, table: Table, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StoreError> {
                 check_entry(table, key, &[])?;
-                self.transaction
+                let value: Option<Value<'_>> = self
+                    .transaction
                     .get(self.tables[table.index()].dbi(), key)
-                    .map_err(|source| StoreError::read("read a value", self.limit, source))
+                    .map_err(|source| StoreError::read("read a value", self.limit, source))?;
+                Ok(value.map(|Value(value)| value))
             }
 
             fn cursor(&self, table: Table) -> Result<Box<dyn Cursor<'_> + '_>, StoreError> {
@@ -337,25 +373,56 @@ struct MdbxCursor<'tx, K: TransactionKind> {
     limit: usize,
 }
 
+/// A key or a value as it stands in a page.
+struct Value<'tx>(Cow<'tx, [u8]>);
+
+impl<'tx> TableObject<'tx> for Value<'tx> {
+    fn decode_borrow(data: Cow<'tx, [u8]>) -> ReadResult<Self> {
+        Ok(Self(data))
+    }
+
+    unsafe fn decode_val<K: TransactionKind>(
+        transaction: *const ffi::MDBX_txn,
+        value: ffi::MDBX_val,
+    ) -> ReadResult<Self> {
+        // No bytes at the end of a page seem to lie in the next page, about which the engine would be asked in vain.
+        if value.iov_len == 0 {
+            return Ok(Self(Cow::Borrowed(&[])));
+        }
+        // SAFETY: what the caller has to ensure is the same.
+        unsafe { Cow::decode_val::<K>(transaction, value) }.map(Self)
+    }
+}
+
+impl<'tx, K: TransactionKind> MdbxCursor<'tx, K> {
+    fn entry(
+        &mut self,
+        step: impl FnOnce(&mut signet_libmdbx::Cursor<'tx, K>) -> ReadResult<Option<(Value<'tx>, Value<'tx>)>>,
+    ) -> Result<Option<Entry<'tx>>, StoreError> {
+        let entry = step(&mut self.cursor).map_err(|source| StoreError::read("move a cursor", self.limit, source))?;
+        Ok(entry.map(|(Value(key), Value(value))| (key, value)))
+    }
+}
+
 impl<'tx, K: TransactionKind> Cursor<'tx> for MdbxCursor<'tx, K> {
     fn first(&mut self) -> Result<Option<Entry<'tx>>, StoreError> {
-        self.cursor.first().map_err(|source| StoreError::read("move a cursor", self.limit, source))
+        self.entry(|cursor| cursor.first())
     }
 
     fn last(&mut self) -> Result<Option<Entry<'tx>>, StoreError> {
-        self.cursor.last().map_err(|source| StoreError::read("move a cursor", self.limit, source))
+        self.entry(|cursor| cursor.last())
     }
 
     fn seek(&mut self, key: &[u8]) -> Result<Option<Entry<'tx>>, StoreError> {
         check_entry(self.table, key, &[])?;
-        self.cursor.set_range(key).map_err(|source| StoreError::read("move a cursor", self.limit, source))
+        self.entry(|cursor| cursor.set_range(key))
     }
 
     fn next(&mut self) -> Result<Option<Entry<'tx>>, StoreError> {
-        self.cursor.next().map_err(|source| StoreError::read("move a cursor", self.limit, source))
+        self.entry(|cursor| cursor.next())
     }
 
     fn previous(&mut self) -> Result<Option<Entry<'tx>>, StoreError> {
-        self.cursor.prev().map_err(|source| StoreError::read("move a cursor", self.limit, source))
+        self.entry(|cursor| cursor.prev())
     }
 }

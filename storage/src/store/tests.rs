@@ -258,3 +258,35 @@ proptest! {
         with_each_store(|store| same_as_a_map(store, &operations));
     }
 }
+
+/// A value of no bytes has its place at the end of its page, which is the beginning of another one.
+#[test]
+fn values_of_no_bytes_are_read_wherever_they_stand() {
+    with_each_store(|store| {
+        // Pages in the middle of large values become free, and keep what was in them.
+        let large: Vec<_> = (0u32..400).map(|number| (number.to_be_bytes(), vec![0xee; 30_000])).collect();
+        let entries: Vec<_> = large.iter().map(|(key, value)| (&key[..], &value[..])).collect();
+        put(store, Table::Receipts, &entries);
+        for (key, _) in &large {
+            let mut transaction = store.begin_write().unwrap();
+            transaction.delete(Table::Receipts, key).unwrap();
+            transaction.put(Table::AccountChanges, key, &[]).unwrap();
+            transaction.commit().unwrap();
+        }
+        let mut transaction = store.begin_write().unwrap();
+        for number in 400u32..4000 {
+            transaction.put(Table::AccountChanges, &number.to_be_bytes(), &[]).unwrap();
+        }
+        transaction.commit().unwrap();
+        let transaction = store.begin_write().unwrap();
+        let mut cursor = transaction.cursor(Table::AccountChanges).unwrap();
+        let mut entry = cursor.first().unwrap();
+        for number in 0u32..4000 {
+            let (key, value) = entry.expect("the entry is there");
+            assert_eq!((&*key, &*value), (&number.to_be_bytes()[..], &[][..]));
+            assert_eq!(transaction.get(Table::AccountChanges, &key).unwrap().as_deref(), Some(&[][..]));
+            entry = cursor.next().unwrap();
+        }
+        assert!(entry.is_none());
+    });
+}

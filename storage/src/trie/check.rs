@@ -70,18 +70,18 @@ impl<V: LeafValue> Check<'_, '_, V> {
 
     fn branch(&mut self, path: &Nibbles, branch: &Branch) -> Result<RlpNode, StorageError> {
         self.nodes += 1;
-        for (nibble, child) in (0u8..).zip(&branch.children) {
+        for nibble in branch.nibbles() {
             let place = key::below(path, nibble);
-            match child {
+            match branch.child(nibble) {
                 Child::Empty => {}
                 Child::Leaf(reference) => {
                     let actual = self.leaf(&place)?;
-                    self.compare(&place, reference, &actual)?;
+                    self.compare(&place, &reference, &actual)?;
                 }
                 Child::Branch { extension, reference } => {
-                    let below = place.join(extension);
+                    let below = place.join(&extension);
                     let actual = self.stored_branch(&below)?;
-                    self.compare(&below, reference, &actual)?;
+                    self.compare(&below, &reference, &actual)?;
                 }
             }
         }

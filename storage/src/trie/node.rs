@@ -41,9 +41,19 @@ pub(super) enum Child {
 }
 
 /// A branch by the references of its children.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// Nearly every child is a hash and nothing else, so these stand by themselves; the others are kept aside.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Branch {
-    pub(super) children: [Child; 16],
+    /// Nibbles that have a child.
+    present: u16,
+    /// Children that are branches; the others are leaves.
+    branches: u16,
+    /// Children with an extension or with a reference that is no hash.
+    special: u16,
+    /// By nibble, where there is a child that is not special.
+    hashes: [B256; 16],
+    specials: Vec<(u8, Child)>,
 }
 
 /// What is stored under a path.
@@ -65,6 +75,79 @@ pub(super) fn extend(extension: &Nibbles, reference: &RlpNode, buffer: &mut Vec<
 }
 
 impl Branch {
+    /// Number of children.
+    pub(super) const fn len(&self) -> u32 {
+        self.present.count_ones()
+    }
+
+    /// Nibbles that have a child, in order.
+    pub(super) fn nibbles(&self) -> impl Iterator<Item = u8> + use<> {
+        let present = self.present;
+        (0..16).filter(move |nibble| present & 1 << nibble != 0)
+    }
+
+    /// The child under a nibble.
+    pub(super) fn child(&self, nibble: u8) -> Child {
+        let bit = 1 << nibble;
+        if self.present & bit == 0 {
+            return Child::Empty;
+        }
+        if self.special & bit != 0 {
+            let special = self.specials.iter().find(|(at, _)| *at == nibble);
+            return special.map(|(_, child)| child.clone()).unwrap_or_default();
+        }
+        let reference = RlpNode::word_rlp(&self.hashes[usize::from(nibble)]);
+        if self.branches & bit != 0 {
+            Child::Branch { extension: Nibbles::new(), reference }
+        } else {
+            Child::Leaf(reference)
+        }
+    }
+
+    /// Takes the child under a nibble out.
+    pub(super) fn take(&mut self, nibble: u8) -> Child {
+        let child = self.child(nibble);
+        self.set(nibble, Child::Empty);
+        child
+    }
+
+    /// Puts a child under a nibble, in the place of what was there.
+    pub(super) fn set(&mut self, nibble: u8, child: Child) {
+        let bit = 1 << nibble;
+        if self.special & bit != 0 {
+            self.specials.retain(|(at, _)| *at != nibble);
+        }
+        self.present &= !bit;
+        self.branches &= !bit;
+        self.special &= !bit;
+        let hash = match &child {
+            Child::Empty => return,
+            Child::Leaf(reference) => reference.as_hash(),
+            Child::Branch { extension, reference } => {
+                self.branches |= bit;
+                reference.as_hash().filter(|_| extension.is_empty())
+            }
+        };
+        self.present |= bit;
+        match hash {
+            Some(hash) => self.hashes[usize::from(nibble)] = hash,
+            None => {
+                self.special |= bit;
+                self.specials.push((nibble, child));
+            }
+        }
+    }
+
+    /// Puts a leaf or a branch that is referred to by its hash under a nibble.
+    pub(super) fn set_hash(&mut self, nibble: u8, hash: B256, is_branch: bool) {
+        if self.special & 1 << nibble != 0 {
+            self.set(nibble, Child::Empty);
+        }
+        self.present |= 1 << nibble;
+        self.branches = self.branches & !(1 << nibble) | u16::from(is_branch) << nibble;
+        self.hashes[usize::from(nibble)] = hash;
+    }
+
     /// Writes the node as RLP into the buffer and returns its reference.
     pub(super) fn encode_rlp(&self, buffer: &mut Vec<u8>) -> RlpNode {
         buffer.clear();
@@ -75,32 +158,31 @@ impl Branch {
     /// Appends the node as RLP to the buffer.
     pub(super) fn append_rlp(&self, buffer: &mut Vec<u8>, scratch: &mut Vec<u8>) {
         // References to extensions are not stored; there are hardly ever any.
-        let mut extensions = Vec::new();
-        let mut payload_length = 1;
-        for child in &self.children {
-            payload_length += match child {
-                Child::Empty => 1,
-                Child::Leaf(reference) => reference.len(),
-                Child::Branch { extension, reference } if extension.is_empty() => reference.len(),
-                Child::Branch { extension, reference } => {
-                    let reference = extend(extension, reference, scratch);
-                    extensions.push(reference);
-                    extensions[extensions.len() - 1].len()
-                }
-            };
-        }
-        let mut extensions = extensions.iter();
+        let specials: Vec<(u8, RlpNode)> = self
+            .specials
+            .iter()
+            .map(|(nibble, child)| {
+                let reference = match child {
+                    Child::Empty => RlpNode::default(),
+                    Child::Leaf(reference) => reference.clone(),
+                    Child::Branch { extension, reference } => extend(extension, reference, scratch),
+                };
+                (*nibble, reference)
+            })
+            .collect();
+        let hashed = (self.present & !self.special).count_ones() as usize;
+        let special: usize = specials.iter().map(|(_, reference)| reference.len()).sum();
+        let payload_length = 1 + 33 * hashed + special + (16 - self.len() as usize);
+        buffer.reserve(payload_length + 3);
         alloy_rlp::Header { list: true, payload_length }.encode(buffer);
-        for child in &self.children {
-            match child {
-                Child::Empty => buffer.push(EMPTY_STRING_CODE),
-                Child::Leaf(reference) => buffer.extend_from_slice(reference),
-                Child::Branch { extension, reference } if extension.is_empty() => buffer.extend_from_slice(reference),
-                Child::Branch { .. } => {
-                    if let Some(reference) = extensions.next() {
-                        buffer.extend_from_slice(reference);
-                    }
-                }
+        for (nibble, hash) in (0u8..).zip(&self.hashes) {
+            if self.present & 1 << nibble == 0 {
+                buffer.push(EMPTY_STRING_CODE);
+            } else if self.special & 1 << nibble == 0 {
+                buffer.push(EMPTY_STRING_CODE + 32);
+                buffer.extend_from_slice(hash.as_slice());
+            } else if let Some((_, reference)) = specials.iter().find(|(at, _)| *at == nibble) {
+                buffer.extend_from_slice(reference);
             }
         }
         buffer.push(EMPTY_STRING_CODE);
@@ -108,41 +190,46 @@ impl Branch {
 
     /// Writes the branch as it is stored into the buffer.
     pub(super) fn encode(&self, bytes: &mut Vec<u8>) {
-        let (mut children, mut branches, mut extended, mut inline) = (0u16, 0u16, 0u16, 0u16);
-        for (index, child) in self.children.iter().enumerate() {
-            let bit = 1 << index;
+        let (mut extended, mut inline) = (0u16, 0u16);
+        for (nibble, child) in &self.specials {
+            let bit = 1 << nibble;
             let reference = match child {
                 Child::Empty => continue,
                 Child::Leaf(reference) => reference,
                 Child::Branch { extension, reference } => {
-                    branches |= bit;
                     if !extension.is_empty() {
                         extended |= bit;
                     }
                     reference
                 }
             };
-            children |= bit;
             if !reference.is_hash() {
                 inline |= bit;
             }
         }
         bytes.clear();
         bytes.push(if extended == 0 { 0 } else { HAS_EXTENSIONS } | if inline == 0 { 0 } else { HAS_INLINE });
-        bytes.extend_from_slice(&children.to_be_bytes());
-        bytes.extend_from_slice(&branches.to_be_bytes());
+        bytes.extend_from_slice(&self.present.to_be_bytes());
+        bytes.extend_from_slice(&self.branches.to_be_bytes());
         for mask in [extended, inline] {
             if mask != 0 {
                 bytes.extend_from_slice(&mask.to_be_bytes());
             }
         }
-        for child in &self.children {
-            let reference = match child {
+        for (nibble, hash) in (0u8..).zip(&self.hashes) {
+            if self.present & 1 << nibble == 0 {
+                continue;
+            }
+            if self.special & 1 << nibble == 0 {
+                bytes.extend_from_slice(hash.as_slice());
+                continue;
+            }
+            let reference = match self.child(nibble) {
                 Child::Empty => continue,
                 Child::Leaf(reference) => reference,
                 Child::Branch { extension, reference } => {
                     if !extension.is_empty() {
-                        push_nibbles(extension, bytes);
+                        push_nibbles(&extension, bytes);
                     }
                     reference
                 }
@@ -150,11 +237,19 @@ impl Branch {
             if reference.is_hash() {
                 bytes.extend_from_slice(&reference[1..]);
             } else {
-                push_inline(reference, bytes);
+                push_inline(&reference, bytes);
             }
         }
     }
 }
+
+impl PartialEq for Branch {
+    fn eq(&self, other: &Self) -> bool {
+        (0..16).all(|nibble| self.child(nibble) == other.child(nibble))
+    }
+}
+
+impl Eq for Branch {}
 
 impl Stored {
     /// Writes the extension of a root.
@@ -192,18 +287,22 @@ fn decode_branch(bytes: &mut &[u8], flags: u8, depth: usize) -> Option<Box<Branc
         return None;
     }
     let mut branch = Box::<Branch>::default();
-    for (index, child) in branch.children.iter_mut().enumerate() {
-        let is = |mask: u16| mask & 1 << index != 0;
+    for nibble in 0..16u8 {
+        let is = |mask: u16| mask & 1 << nibble != 0;
         if !is(children) {
             continue;
         }
         let extension = if is(extended) { take_nibbles(bytes, depth + 1)? } else { Nibbles::new() };
+        if !is(inline) && extension.is_empty() {
+            branch.set_hash(nibble, B256::from_slice(take(bytes, 32)?), is(branches));
+            continue;
+        }
         let reference = if is(inline) {
             take_inline(bytes, false)?
         } else {
             RlpNode::word_rlp(&B256::from_slice(take(bytes, 32)?))
         };
-        *child = if is(branches) { Child::Branch { extension, reference } } else { Child::Leaf(reference) };
+        branch.set(nibble, if is(branches) { Child::Branch { extension, reference } } else { Child::Leaf(reference) });
     }
     Some(branch)
 }
@@ -275,8 +374,14 @@ mod tests {
     proptest! {
         #[test]
         fn branches_read_as_they_were_written(children in prop::array::uniform16(child()), depth in 0usize..40) {
-            let branch = Branch { children };
-            let enough = branch.children.iter().filter(|child| **child != Child::Empty).count() >= 2;
+            let mut branch = Branch::default();
+            for (nibble, child) in (0u8..).zip(&children) {
+                // What was there before leaves nothing behind.
+                branch.set(nibble, children[15 - usize::from(nibble)].clone());
+                branch.set(nibble, child.clone());
+                prop_assert_eq!(&branch.child(nibble), child);
+            }
+            let enough = children.iter().filter(|child| **child != Child::Empty).count() >= 2;
             let mut bytes = vec![1, 2, 3];
             branch.encode(&mut bytes);
             let stored = Stored::decode(&bytes, depth);

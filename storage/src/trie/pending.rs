@@ -104,7 +104,7 @@ impl<V: LeafValue> Pending<V> {
                         let place = key::below(path, nibble);
                         let extension = below.slice(place.len()..);
                         let reference = references[node as usize].clone();
-                        branch.children[usize::from(nibble)] = Child::Branch { extension, reference };
+                        branch.set(nibble, Child::Branch { extension, reference });
                     }
                 }
                 branch.encode(&mut scratch);
@@ -135,7 +135,7 @@ fn settle_leaves<V: LeafValue>(nodes: &mut [PendingNode<V>], hashing: &mut Hashi
         }
     }
     hashing_leaves.finish(|(index, nibble), reference| {
-        nodes[*index].branch.children[usize::from(*nibble)] = Child::Leaf(reference);
+        nodes[*index].branch.set(*nibble, Child::Leaf(reference));
     });
     hashing.messages = hashing_leaves.messages;
 }

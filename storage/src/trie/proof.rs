@@ -52,11 +52,11 @@ pub(crate) fn walk<S: TrieSource>(source: &S, key: B256) -> Result<Path<S::Value
                 list(&mut path, &reference, &buffer);
                 let nibble = whole.get_unchecked(end.len());
                 place = key::below(&end, nibble);
-                subtree = match &branch.children[usize::from(nibble)] {
+                subtree = match branch.child(nibble) {
                     Child::Empty => Subtree::Empty,
-                    Child::Leaf(reference) => Subtree::LeafReference(reference.clone()),
+                    Child::Leaf(reference) => Subtree::LeafReference(reference),
                     Child::Branch { extension, reference } => {
-                        Subtree::Branch { path: place.join(extension), reference: reference.clone() }
+                        Subtree::Branch { path: place.join(&extension), reference }
                     }
                 };
             }
@@ -74,9 +74,9 @@ pub(crate) fn visit<S: TrieSource>(source: &S, key: B256) -> Result<(), StorageE
         }
         let (branch, _) = load_branch(source, &path)?;
         let nibble = whole.get_unchecked(path.len());
-        subtree = match &branch.children[usize::from(nibble)] {
+        subtree = match branch.child(nibble) {
             Child::Branch { extension, reference } => {
-                Subtree::Branch { path: key::below(&path, nibble).join(extension), reference: reference.clone() }
+                Subtree::Branch { path: key::below(&path, nibble).join(&extension), reference }
             }
             _ => Subtree::Empty,
         };

@@ -176,7 +176,7 @@ impl<S: TrieSource> Updater<'_, S> {
                     let mut branch = Box::<Branch>::default();
                     let fork = path.slice(..common);
                     let extension = path.slice(common + 1..);
-                    branch.children[usize::from(path.get_unchecked(common))] = Child::Branch { extension, reference };
+                    branch.set(path.get_unchecked(common), Child::Branch { extension, reference });
                     let changed = self.descend(&fork, &mut branch, changes, work)?;
                     self.assemble(fork, branch, changed, None, work)
                 } else {
@@ -201,7 +201,7 @@ impl<S: TrieSource> Updater<'_, S> {
         let mut tasks = groups.map(|group| {
             let nibble = key::nibble(&group[0].key, depth);
             let place = key::below(path, nibble);
-            let before = take_child(&place, &mut branch.children[usize::from(nibble)]);
+            let before = standing(&place, branch.take(nibble));
             (nibble, place, before, group)
         });
         if changes.len() < PARALLEL_CHANGES {
@@ -261,8 +261,7 @@ impl<S: TrieSource> Updater<'_, S> {
         stored: Option<NodeBytes>,
         work: &mut Work<S::Value>,
     ) -> Result<Subtree<S::Value>, StorageError> {
-        let is_there = |child: &Child| !matches!(child, Child::Empty);
-        let unchanged = branch.children.iter().filter(|child| is_there(child)).count();
+        let unchanged = branch.len() as usize;
         let present = changed.iter().filter(|(_, child)| !matches!(child, Subtree::Empty)).count();
         if unchanged + present >= 2 {
             let mut pending = Vec::with_capacity(present);
@@ -282,7 +281,7 @@ impl<S: TrieSource> Updater<'_, S> {
                         continue;
                     }
                 };
-                branch.children[usize::from(nibble)] = known;
+                branch.set(nibble, known);
             }
             let node = work.pending.add(work.trie as u32, path, branch, stored, pending);
             return Ok(Subtree::Pending { path, node });
@@ -293,11 +292,11 @@ impl<S: TrieSource> Updater<'_, S> {
         if let Some((nibble, child)) = changed.into_iter().find(|(_, child)| !matches!(child, Subtree::Empty)) {
             return self.moved_up(key::below(&path, nibble), child);
         }
-        match (0u8..).zip(&mut branch.children).find(|(_, child)| is_there(child)) {
+        match branch.nibbles().next() {
             None => Ok(Subtree::Empty),
-            Some((nibble, child)) => {
+            Some(nibble) => {
                 let place = key::below(&path, nibble);
-                let child = take_child(&place, child);
+                let child = standing(&place, branch.take(nibble));
                 self.moved_up(place, child)
             }
         }
@@ -369,9 +368,9 @@ impl<V: LeafValue> Work<V> {
     }
 }
 
-/// Takes a child of a branch out of it, as what stands at its place.
-fn take_child<V>(place: &Nibbles, child: &mut Child) -> Subtree<V> {
-    match std::mem::take(child) {
+/// A child of a branch, as what stands at its place.
+fn standing<V>(place: &Nibbles, child: Child) -> Subtree<V> {
+    match child {
         Child::Empty => Subtree::Empty,
         Child::Leaf(reference) => Subtree::LeafReference(reference),
         Child::Branch { extension, reference } => Subtree::Branch { path: place.join(&extension), reference },

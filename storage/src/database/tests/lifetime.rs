@@ -171,6 +171,21 @@ fn the_durable_head_follows_as_the_setting_says() {
 }
 
 #[test]
+fn what_was_appended_becomes_durable_after_the_interval_without_anything_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let durability = Durability::Interval(Duration::from_millis(50));
+    let options = small(DatabaseOptions { durability, ..Default::default() });
+    let database = Database::create(folder.path(), &super::model::genesis(), options).unwrap();
+    let mut model = Model::new();
+    model.execute_on(&database, &simple(1, 1));
+    let (told, heads) = std::sync::mpsc::channel();
+    database.watch_durable_head(move |head| told.send(head.number).unwrap());
+    database.append(model.from(1)).unwrap();
+    assert_eq!(heads.recv_timeout(Duration::from_secs(20)), Ok(1));
+    assert_eq!(database.durable_head().number, 1);
+}
+
+#[test]
 fn sizes_are_told_and_compaction_keeps_everything() {
     let folder = tempfile::tempdir().unwrap();
     let options = small(DatabaseOptions::default());

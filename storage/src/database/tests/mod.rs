@@ -4,3 +4,4 @@ mod concurrent;
 mod identity;
 mod lifetime;
 mod model;
+mod verify;

@@ -1,12 +1,15 @@
 //! A chain of random blocks, in maps, and a database that is compared with it.
 
 use crate::{
-    Database, DatabaseOptions, ExecutedBlock, Genesis, Layer, Snapshot,
+    Database, DatabaseOptions, ExecutedBlock, Genesis, Layer, Snapshot, VerifyOptions,
     block::{Body, Receipt, Transaction},
     state::tests::{Action, Actions, PlainState, apply, root_of},
     store::{MdbxOptions, MdbxStore},
 };
-use alloy_consensus::{Header, SignableTransaction, TxLegacy, proofs::calculate_transaction_root};
+use alloy_consensus::{
+    Header, SignableTransaction, TxLegacy, TxReceipt,
+    proofs::{calculate_receipt_root, calculate_transaction_root},
+};
 use alloy_primitives::{Address, B256, Bytes, Signature, U256, keccak256};
 use alloy_trie::KECCAK_EMPTY;
 use revm::state::Bytecode;
@@ -79,8 +82,10 @@ impl Model {
             transactions: vec![Transaction::from(signed.into_signed(Signature::test_signature()))],
             ..Default::default()
         };
+        let receipt = Receipt { success: true, cumulative_gas_used: 21_000 + number, ..Default::default() };
         let header = Header {
             number,
+            receipts_root: calculate_receipt_root(&[receipt.clone().into_with_bloom()]),
             parent_hash: self.hash(number - 1),
             state_root: update.state_root(),
             transactions_root: calculate_transaction_root(&body.transactions),
@@ -90,7 +95,6 @@ impl Model {
         };
         let hash = header.hash_slow();
         let layer = Arc::new(Layer::new(number, hash, header.parent_hash, change, update));
-        let receipt = Receipt { success: true, cumulative_gas_used: 21_000 + number, ..Default::default() };
         self.headers.push(header.clone());
         self.states.push(state);
         self.blocks.push(ExecutedBlock { header, body, receipts: vec![receipt], layer: Arc::clone(&layer) });
@@ -162,7 +166,9 @@ pub(super) fn assert_same(database: &Database, model: &Model) {
     }
     assert!(matches!(database.state_at(head + 1), Err(crate::StorageError::BeyondHead { .. })));
     assert_eq!(database.header(head + 1).unwrap(), None);
-    let report = database.verify(|_| {}).unwrap();
+    let options = VerifyOptions { threads: 3, receipts_from: Some(0) };
+    let report = database.verify_with(options, |_| {}).unwrap();
+    assert_eq!(database.verify(|_| {}).unwrap(), report);
     assert_eq!(report.blocks, head + 1);
     assert_eq!(report.accounts, model.states.last().unwrap().len() as u64);
 }
