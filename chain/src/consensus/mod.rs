@@ -2,12 +2,14 @@
 //!
 //! [`validate_header`] compares a header with that of its parent, for every fork; [`validate_body`] compares a body with its
 //! header; [`validate_ommers`] looks at the ommers of proof of work among the last generations. `difficulty` computes what a
-//! block of proof of work must have. [`validate_transaction`]
+//! block of proof of work must have. [`Ethash`] verifies seals
+//! of proof of work, for those who want that. [`validate_transaction`]
 //! looks at a transaction by itself. What execution determines (gas used, receipts, roots) is compared elsewhere.
 
 mod body;
 mod difficulty;
 mod error;
+mod ethash;
 mod header;
 mod ommers;
 mod transaction;
@@ -15,6 +17,7 @@ mod transaction;
 pub use body::{MAX_BLOCK_SIZE, validate_body};
 pub use difficulty::next_difficulty;
 pub use error::{ConsensusError, OmmerError};
+pub use ethash::{Ethash, SealError};
 pub use header::validate_header;
 pub use ommers::{Generation, validate_ommers};
 pub use transaction::{CheckedTransaction, TransactionError, validate_transaction};
