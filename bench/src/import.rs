@@ -53,7 +53,7 @@ const AHEAD: usize = 16;
 
 /// The encoded blocks of a chain.
 pub fn encode(chain: &DefiChain) -> Vec<Vec<u8>> {
-    chain.blocks.iter().map(|block| alloy_rlp::encode(block)).collect()
+    chain.blocks.iter().map(alloy_rlp::encode).collect()
 }
 
 /// Imports encoded blocks into a database that holds nothing but the genesis.
