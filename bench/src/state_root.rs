@@ -98,7 +98,11 @@ impl RootBench {
     /// Measures the root after a block of this size, `rounds` times, each for another block. All sides must agree.
     pub fn measure(&mut self, change: ChangeSize, rounds: usize) -> Result<RootFigures, StorageError> {
         let mut figures = RootFigures::default();
-        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread can be started");
+        let one = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .thread_name(|_| "one-thread".to_owned())
+            .build()
+            .expect("a thread can be started");
         for _ in 0..rounds {
             self.round += 1;
             // A database that was just opened has an empty cache.

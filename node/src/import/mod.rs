@@ -128,6 +128,8 @@ fn open(folder: &DataDir, options: &ImportOptions) -> eyre::Result<Chain> {
     };
     let options = ChainOptions {
         execution: EngineConfig { threads, mode, ..EngineConfig::default() },
+        // Files hold chains: branches that leave them are rare, and found on disk then.
+        blocks_in_memory: 0,
         blocks_per_commit: usize::from(options.blocks_per_commit),
         ..ChainOptions::default()
     };
