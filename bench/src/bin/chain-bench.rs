@@ -173,6 +173,7 @@ fn run_import(arguments: &ImportArguments, report: &mut Report) -> Outcome {
     chain.build(Database::create(folder.path(), &chain.genesis, DatabaseOptions::default())?)?;
     drop(folder);
     let encoded = import::encode(&chain);
+    report.line(format!("{} accounts at genesis", chain.genesis.state.accounts.len()));
     report.line(describe(&chain, arguments.chain.commit));
     let modes: Vec<ImportMode> = ImportMode::ALL
         .into_iter()
@@ -214,11 +215,10 @@ const PARTS: &str =
 
 fn describe(chain: &DefiChain, commit: usize) -> String {
     format!(
-        "{} blocks, {} transactions, {:.1} Mgas each, {} accounts and {} slots at genesis, {commit} blocks a commit",
+        "{} blocks, {} transactions, {:.1} Mgas each, {} slots at genesis, {commit} blocks a commit",
         chain.blocks.len(),
         chain.transactions(),
         chain.gas() as f64 / 1e6 / chain.blocks.len() as f64,
-        chain.genesis.state.accounts.len(),
         chain.genesis.state.slots.len(),
     )
 }
