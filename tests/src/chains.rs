@@ -2,7 +2,7 @@
 
 use crate::blocks::{Call, Key, ether};
 use alloy_consensus::{Header, transaction::Recovered};
-use alloy_eips::{eip1559::INITIAL_BASE_FEE, eip7002, eip7251, eip7685::EMPTY_REQUESTS_HASH};
+use alloy_eips::{eip1559::INITIAL_BASE_FEE, eip4895::Withdrawals, eip7002, eip7251, eip7685::EMPTY_REQUESTS_HASH};
 use alloy_hardforks::{EthereumHardfork, EthereumHardforks, ForkCondition};
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 use braid_chain::{
@@ -67,7 +67,8 @@ pub fn genesis(fork: &str) -> (ChainSpec, Genesis) {
         .collect();
     let contracts = contracts.into_iter().map(|(_, code)| (keccak256(&code), Bytecode::new_legacy(code))).collect();
     let state = BlockChange { accounts, slots: Vec::new(), contracts };
-    (spec.clone(), Genesis { chain_id: spec.chain_id(), header, body: Body::default(), state })
+    let body = Body { withdrawals: header.withdrawals_root.map(|_| Withdrawals::default()), ..Body::default() };
+    (spec.clone(), Genesis { chain_id: spec.chain_id(), header, body, state })
 }
 
 /// Adds one to slot zero.

@@ -8,7 +8,7 @@ mod wallet;
 
 use crate::workload::{BENEFICIARY, TIMESTAMP, WorkloadError};
 use alloy_consensus::{Header, constants::EMPTY_WITHDRAWALS, transaction::Recovered};
-use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
+use alloy_eips::{eip4895::Withdrawals, eip7685::EMPTY_REQUESTS_HASH};
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, keccak256, map::AddressMap};
 use braid_chain::{Chain, ChainError, ChainOptions, payload::PayloadAttributes};
 use braid_runtime::{Block, ChainSpec, ChainSpecError, EngineConfig, Transaction};
@@ -130,5 +130,6 @@ fn genesis(spec: &ChainSpec, state: BlockChange) -> Genesis {
         requests_hash: Some(EMPTY_REQUESTS_HASH),
         ..Header::default()
     };
-    Genesis { chain_id: spec.chain_id(), header, body: Body::default(), state }
+    let body = Body { withdrawals: Some(Withdrawals::default()), ..Body::default() };
+    Genesis { chain_id: spec.chain_id(), header, body, state }
 }

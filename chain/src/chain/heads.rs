@@ -27,8 +27,11 @@ impl Chain {
     /// Makes a block that was inserted the head. Below the blocks in memory this takes the stored blocks above it back.
     pub fn set_head(&self, hash: B256) -> Result<Reorganisation, ChainError> {
         let _writer = self.executor.lock();
-        let extends =
-            self.tree.read().get(&hash).is_some_and(|block| block.block.header.parent_hash == self.head().hash);
+        let extends = {
+            let tree = self.tree.read();
+            let head = tree.head().hash;
+            tree.get(&hash).is_some_and(|block| block.block.header.parent_hash == head)
+        };
         if !extends {
             // What is being written may be what goes.
             self.folding.wait();

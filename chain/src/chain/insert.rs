@@ -47,7 +47,8 @@ impl Chain {
         }
         let begin = Instant::now();
         let parent = block.header.parent_hash;
-        if self.invalid.lock().get(&parent).is_none() && self.number(&parent)?.is_none() {
+        let is_parent_invalid = self.invalid.lock().get(&parent).is_some();
+        if !is_parent_invalid && self.number(&parent)?.is_none() {
             return Err(ChainError::UnknownParent { number: block.header.number, hash, parent });
         }
         let senders = match self.senders.recover(&block, &self.spec) {
