@@ -3,6 +3,7 @@
 //! [`pipeline`] reads, decodes and recovers senders on a thread of its own; here the blocks are executed and, by the chain,
 //! written on another thread. However it ends, what was imported is written and made durable before the end.
 
+mod one_core;
 mod options;
 mod pipeline;
 mod progress;
@@ -30,6 +31,10 @@ use summary::Summary;
 const QUEUE: usize = 2;
 
 pub(crate) fn run(options: &ImportOptions) -> eyre::Result<u8> {
+    if options.mode == ImportMode::Serial {
+        // Before any thread is started.
+        one_core::stay_on_one_core()?;
+    }
     let folder = DataDir::new(&options.datadir);
     let chain = open(&folder, options)?;
     let signals = Signals::listen()?;

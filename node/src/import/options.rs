@@ -68,9 +68,9 @@ pub(crate) struct ImportOptions {
 /// How blocks are executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ImportMode {
-    /// On several threads.
+    /// On several threads, with senders recovered ahead and blocks written behind.
     Parallel,
-    /// One transaction after the other, with plain revm.
+    /// One transaction after the other with plain revm, and everything else on the same core: to compare with.
     Serial,
 }
 

@@ -5,7 +5,6 @@
 //! ([`crate::keccak`]).
 
 use super::{
-    key,
     node::{Branch, Child},
     source::{LeafValue, NodeBytes},
     update::NodeChanges,
@@ -16,26 +15,22 @@ use alloy_trie::{
     Nibbles,
     nodes::{LeafNodeRef, RlpNode},
 };
+use std::ops::Range;
 
 /// A reference is at least this long when it is a hash; shorter nodes stand in their parent as they are.
 const HASHED: usize = 32;
 
-/// A child whose reference is not known yet.
+/// A leaf whose reference is not known yet, and where it goes.
 #[derive(Debug)]
-pub(super) enum PendingChild<V> {
-    Leaf {
-        key: B256,
-        value: V,
-    },
-    /// A branch at a path, by its number.
-    Branch {
-        path: Nibbles,
-        node: u32,
-    },
+struct PendingLeaf<V> {
+    node: u32,
+    nibble: u8,
+    key: B256,
+    value: V,
 }
 
 #[derive(Debug)]
-struct PendingNode<V> {
+struct PendingNode {
     /// Which of several tries it belongs to.
     trie: u32,
     path: Nibbles,
@@ -43,7 +38,8 @@ struct PendingNode<V> {
     branch: Box<Branch>,
     /// What is stored at the path.
     stored: Option<NodeBytes>,
-    children: Vec<(u8, PendingChild<V>)>,
+    /// Its pending branches among the links.
+    links: Range<u32>,
     /// Levels of pending branches below.
     height: u32,
 }
@@ -51,46 +47,52 @@ struct PendingNode<V> {
 /// Branches of one or more tries that wait for their references.
 #[derive(Debug)]
 pub(super) struct Pending<V> {
-    nodes: Vec<PendingNode<V>>,
+    nodes: Vec<PendingNode>,
+    leaves: Vec<PendingLeaf<V>>,
+    /// Nibble and number of every pending branch, beside its siblings.
+    links: Vec<(u8, u32)>,
+    /// Links that belong to a branch already.
+    linked: u32,
     height: u32,
 }
 
 impl<V> Default for Pending<V> {
     fn default() -> Self {
-        Self { nodes: Vec::new(), height: 0 }
+        Self { nodes: Vec::new(), leaves: Vec::new(), links: Vec::new(), linked: 0, height: 0 }
     }
 }
 
 impl<V: LeafValue> Pending<V> {
-    /// Adds a branch at a path, of which some children are known and some are pending; gives its number. The pending branches among
-    /// its children were added before.
-    pub(super) fn add(
-        &mut self,
-        trie: u32,
-        path: Nibbles,
-        branch: Box<Branch>,
-        stored: Option<NodeBytes>,
-        children: Vec<(u8, PendingChild<V>)>,
-    ) -> u32 {
-        let heights = children.iter().map(|(_, child)| match child {
-            PendingChild::Leaf { .. } => 0,
-            PendingChild::Branch { node, .. } => self.nodes[*node as usize].height + 1,
-        });
-        let height = heights.max().unwrap_or_default();
+    /// Says that the next branch has this leaf under a nibble.
+    pub(super) fn leaf(&mut self, nibble: u8, key: B256, value: V) {
+        self.leaves.push(PendingLeaf { node: self.nodes.len() as u32, nibble, key, value });
+    }
+
+    /// Says that the next branch has this pending branch under a nibble or, over an extension, below it.
+    pub(super) fn link(&mut self, nibble: u8, node: u32) {
+        self.links.push((nibble, node));
+    }
+
+    /// Adds a branch at a path, of which the children that are not pending are known; gives its number.
+    pub(super) fn branch(&mut self, trie: u32, path: Nibbles, branch: Box<Branch>, stored: Option<NodeBytes>) -> u32 {
+        let links = self.linked..self.links.len() as u32;
+        self.linked = links.end;
+        let below = self.links[links.start as usize..].iter().map(|(_, node)| self.nodes[*node as usize].height + 1);
+        let height = below.max().unwrap_or_default();
         self.height = self.height.max(height);
-        self.nodes.push(PendingNode { trie, path, branch, stored, children, height });
+        self.nodes.push(PendingNode { trie, path, branch, stored, links, height });
         self.nodes.len() as u32 - 1
     }
 
     /// Computes all references, by the numbers of the branches, and says which stored branches change in each of the tries.
     pub(super) fn settle(self, changes: &mut [NodeChanges]) -> Vec<RlpNode> {
-        let Self { mut nodes, height } = self;
+        let Self { mut nodes, leaves, links, height, .. } = self;
         let mut references = vec![RlpNode::default(); nodes.len()];
         if nodes.is_empty() {
             return references;
         }
         let mut hashing = Hashing::default();
-        settle_leaves(&mut nodes, &mut hashing);
+        settle_leaves(&mut nodes, &leaves, &mut hashing);
         let mut by_height = vec![Vec::new(); height as usize + 1];
         for (index, node) in nodes.iter().enumerate() {
             by_height[node.height as usize].push(index);
@@ -98,15 +100,13 @@ impl<V: LeafValue> Pending<V> {
         let mut scratch = Vec::new();
         for level in by_height {
             for index in level {
-                let PendingNode { trie, path, branch, stored, children, .. } = &mut nodes[index];
-                for (nibble, child) in children.drain(..) {
-                    if let PendingChild::Branch { path: below, node } = child {
-                        let place = key::below(path, nibble);
-                        let extension = below.slice(place.len()..);
-                        let reference = references[node as usize].clone();
-                        branch.set(nibble, Child::Branch { extension, reference });
-                    }
+                for link in nodes[index].links.clone() {
+                    let (nibble, node) = links[link as usize];
+                    let extension = nodes[node as usize].path.slice(nodes[index].path.len() + 1..);
+                    let reference = references[node as usize].clone();
+                    nodes[index].branch.set(nibble, Child::Branch { extension, reference });
                 }
+                let PendingNode { trie, path, branch, stored, .. } = &nodes[index];
                 branch.encode(&mut scratch);
                 if stored.as_deref() != Some(&scratch) {
                     changes[*trie as usize].push((*path, Some(scratch.as_slice().into())));
@@ -114,30 +114,26 @@ impl<V: LeafValue> Pending<V> {
                 branch.append_rlp(hashing.messages.buffer(), &mut scratch);
                 hashing.end(index);
             }
-            hashing.finish(|index, reference| references[*index] = reference);
+            hashing.finish(|index, reference| references[index] = reference);
         }
         references
     }
 }
 
 /// Puts the references of all pending leaves into their branches.
-fn settle_leaves<V: LeafValue>(nodes: &mut [PendingNode<V>], hashing: &mut Hashing<usize>) {
-    let mut hashing_leaves = Hashing { messages: std::mem::take(&mut hashing.messages), ..Hashing::default() };
+fn settle_leaves<V: LeafValue>(nodes: &mut [PendingNode], leaves: &[PendingLeaf<V>], hashing: &mut Hashing) {
     let mut value = Vec::new();
-    for (index, node) in nodes.iter().enumerate() {
-        for (nibble, child) in &node.children {
-            if let PendingChild::Leaf { key, value: leaf } = child {
-                value.clear();
-                leaf.encode_value(&mut value);
-                append_leaf_rlp(node.path.len() + 1, key, &value, hashing_leaves.messages.buffer());
-                hashing_leaves.end((index, *nibble));
-            }
-        }
+    for (index, leaf) in leaves.iter().enumerate() {
+        value.clear();
+        leaf.value.encode_value(&mut value);
+        let depth = nodes[leaf.node as usize].path.len() + 1;
+        append_leaf_rlp(depth, &leaf.key, &value, hashing.messages.buffer());
+        hashing.end(index);
     }
-    hashing_leaves.finish(|(index, nibble), reference| {
-        nodes[*index].branch.set(*nibble, Child::Leaf(reference));
+    hashing.finish(|index, reference| {
+        let leaf = &leaves[index];
+        nodes[leaf.node as usize].branch.set(leaf.nibble, Child::Leaf(reference));
     });
-    hashing.messages = hashing_leaves.messages;
 }
 
 /// Appends the RLP of a leaf that stands `depth` nibbles below the root.
@@ -146,44 +142,38 @@ fn append_leaf_rlp(depth: usize, key: &B256, value: &[u8], buffer: &mut Vec<u8>)
     alloy_rlp::Encodable::encode(&LeafNodeRef::new(&rest, value), buffer);
 }
 
-/// Messages that are hashed together, each with a note of what it is.
-#[derive(Debug)]
-struct Hashing<T> {
+/// Nodes that are hashed together, each with a number by which it is known.
+#[derive(Debug, Default)]
+struct Hashing {
     messages: Messages,
-    notes: Vec<T>,
+    numbers: Vec<usize>,
     /// Those that are too short to be hashed.
-    inline: Vec<(T, RlpNode)>,
+    inline: Vec<(usize, RlpNode)>,
     hashes: Vec<B256>,
 }
 
-impl<T> Default for Hashing<T> {
-    fn default() -> Self {
-        Self { messages: Messages::default(), notes: Vec::new(), inline: Vec::new(), hashes: Vec::new() }
-    }
-}
-
-impl<T> Hashing<T> {
-    /// Says what the node is that was appended last.
-    fn end(&mut self, note: T) {
+impl Hashing {
+    /// Says which node it is that was appended last.
+    fn end(&mut self, number: usize) {
         let start = self.messages.start();
         let node = &self.messages.buffer()[start..];
         if node.len() < HASHED {
-            self.inline.push((note, RlpNode::from_rlp(node)));
+            self.inline.push((number, RlpNode::from_rlp(node)));
             self.messages.discard();
         } else {
-            self.notes.push(note);
+            self.numbers.push(number);
             self.messages.end();
         }
     }
 
     /// Gives the reference of every node.
-    fn finish(&mut self, mut put: impl FnMut(&T, RlpNode)) {
+    fn finish(&mut self, mut put: impl FnMut(usize, RlpNode)) {
         self.messages.hash(&mut self.hashes);
-        for (note, hash) in self.notes.drain(..).zip(&self.hashes) {
-            put(&note, RlpNode::word_rlp(hash));
+        for (number, hash) in self.numbers.drain(..).zip(&self.hashes) {
+            put(number, RlpNode::word_rlp(hash));
         }
-        for (note, reference) in self.inline.drain(..) {
-            put(&note, reference);
+        for (number, reference) in self.inline.drain(..) {
+            put(number, reference);
         }
     }
 }

@@ -10,7 +10,7 @@
 use super::{
     key,
     node::{Branch, Child, Stored, extend},
-    pending::{Pending, PendingChild},
+    pending::Pending,
     source::{NodeBytes, Subtree, TrieSource, load_branch, load_leaf, load_root},
 };
 use crate::{StorageError, trie::source::LeafValue};
@@ -21,6 +21,7 @@ use alloy_trie::{
 };
 use parking_lot::Mutex;
 use rayon::prelude::*;
+use smallvec::SmallVec;
 
 /// Fewer changes than this below one branch are done on one thread.
 const PARALLEL_CHANGES: usize = 64;
@@ -126,7 +127,7 @@ fn finish<V: LeafValue>(after: Subtree<V>, stored: bool, nodes: &mut NodeChanges
 }
 
 /// Children of a branch that changes reached, by nibble.
-type Changed<V> = Vec<(u8, Subtree<V>)>;
+type Changed<V> = SmallVec<[(u8, Subtree<V>); 1]>;
 
 struct Updater<'a, S> {
     source: &'a S,
@@ -264,7 +265,6 @@ impl<S: TrieSource> Updater<'_, S> {
         let unchanged = branch.len() as usize;
         let present = changed.iter().filter(|(_, child)| !matches!(child, Subtree::Empty)).count();
         if unchanged + present >= 2 {
-            let mut pending = Vec::with_capacity(present);
             for (nibble, child) in changed {
                 let known = match child {
                     Subtree::Empty => Child::Empty,
@@ -273,17 +273,17 @@ impl<S: TrieSource> Updater<'_, S> {
                         Child::Branch { extension: below.slice(path.len() + 1..), reference }
                     }
                     Subtree::Leaf { key, value } => {
-                        pending.push((nibble, PendingChild::Leaf { key, value }));
+                        work.pending.leaf(nibble, key, value);
                         continue;
                     }
-                    Subtree::Pending { path, node } => {
-                        pending.push((nibble, PendingChild::Branch { path, node }));
+                    Subtree::Pending { node, .. } => {
+                        work.pending.link(nibble, node);
                         continue;
                     }
                 };
                 branch.set(nibble, known);
             }
-            let node = work.pending.add(work.trie as u32, path, branch, stored, pending);
+            let node = work.pending.branch(work.trie as u32, path, branch, stored);
             return Ok(Subtree::Pending { path, node });
         }
         if stored.is_some() {
