@@ -29,7 +29,7 @@ impl Chain {
         candidates: impl FnOnce(&Template) -> Vec<Recovered<Transaction>>,
     ) -> Result<BuiltPayload, ChainError> {
         let mut executor = self.executor.lock();
-        self.settle()?;
+        self.make_room_for(&parent)?;
         let below = self.tree.read().parent(&parent).ok_or(ChainError::UnknownBlock(parent))?;
         let template = Template::new(&below.header, below.total_difficulty, attributes, &self.spec);
         let candidates = candidates(&template);

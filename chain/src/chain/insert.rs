@@ -76,7 +76,7 @@ impl Chain {
         if let Some(reason) = self.invalid.lock().inherit(hash, &parent_hash) {
             return Err(reason.into());
         }
-        self.settle()?;
+        self.make_room_for(&parent_hash)?;
         let parent = self.parent_of(block.header(), hash)?;
         let mut timings = Timings::default();
         let total_difficulty = parent.total_difficulty.saturating_add(block.header().difficulty);

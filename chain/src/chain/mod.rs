@@ -27,6 +27,7 @@ use crate::{
     payload::{NoTransactions, PayloadStore, TransactionSource},
     senders::SenderCache,
 };
+use alloy_primitives::B256;
 use braid_runtime::ChainSpec;
 use braid_storage::{Database, Head, Layer};
 use folding::Folding;
@@ -117,6 +118,16 @@ impl Chain {
             self.tree.write().advance(written, self.options.deepest_branch);
         }
         Ok(())
+    }
+
+    /// Takes out of the tree what was written, before a block is executed on `parent`. What is being written lies below the head, so a block
+    /// anywhere else has to wait for it: its snapshot would be outdated in the middle of the block. Whoever calls this holds the executor,
+    /// so that nothing begins to be written meanwhile.
+    fn make_room_for(&self, parent: &B256) -> Result<(), ChainError> {
+        if self.head().hash != *parent {
+            self.folding.wait();
+        }
+        self.settle()
     }
 
     /// Begins to write the lowest canonical blocks if there are enough. Waits when writing falls far behind.

@@ -26,7 +26,11 @@ pub(super) fn start(
         Database::in_memory(&genesis, DatabaseOptions::default()).map_err(|error| format!("genesis: {error}"))?;
     let threads = usize::from(options.threads);
     let execution = EngineConfig { mode: mode.engine_mode(), threads, ..EngineConfig::default() };
-    let options = ChainOptions { execution, ..ChainOptions::default() };
+    let mut options = ChainOptions { execution, ..ChainOptions::default() };
+    if mode == CaseMode::Parallel {
+        // One way keeps all blocks in memory, the other writes each at once, so that every reorganisation takes stored blocks back.
+        (options.blocks_in_memory, options.blocks_per_commit) = (0, 1);
+    }
     Chain::new(database, spec.clone(), options).map_err(|error| error.to_string())
 }
 

@@ -74,3 +74,19 @@ fn what_was_not_flushed_is_only_in_memory() {
     assert_eq!(chain.database().durable_head().number, 5);
     assert_eq!(chain.receipts(&blocks[2].header.hash_slow()).unwrap().unwrap().len(), 3);
 }
+
+#[test]
+fn a_block_beside_the_one_that_is_being_written_is_executed() {
+    let mut producer = Producer::new("Berlin");
+    let first = producer.chain.head().hash;
+    let blocks = producer.branch(first, 120, 1);
+    let parents = std::iter::once(first).chain(blocks.iter().map(|block| block.header.hash_slow()));
+    let siblings: Vec<_> = parents.take(120).map(|parent| producer.branch(parent, 1, 1_000).remove(0)).collect();
+    let chain = chain("Berlin", options(0, 1));
+    for (block, sibling) in blocks.iter().zip(siblings) {
+        assert!(chain.import(block.clone()).unwrap().is_head);
+        assert!(!chain.import(sibling).unwrap().is_head, "the first one seen stays");
+    }
+    assert_eq!(chain.flush().unwrap().hash, blocks[119].header.hash_slow());
+    chain.database().verify(|_| {}).unwrap();
+}
