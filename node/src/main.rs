@@ -33,6 +33,7 @@ const MISMATCH: u8 = 2;
 
 fn main() -> ExitCode {
     memory::keep_memory();
+    terminal::end_with_the_reader();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            terminal::error(&format!("{error:#}"));
+            terminal::error(&terminal::describe(&error));
             ExitCode::from(FAILURE)
         }
     }

@@ -33,6 +33,29 @@ pub(crate) fn error(message: &str) {
     eprintln!("{} {message}", paint(&io::stderr(), Colour::Red, "error:"));
 }
 
+/// An error with its causes in one line. Some errors tell their cause themselves; it is not told twice.
+pub(crate) fn describe(error: &eyre::Report) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if line.is_empty() {
+            line = cause;
+        } else if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line
+}
+
+/// Lets the program end without a word when nobody reads what it prints any more, as after `| head`.
+pub(crate) fn end_with_the_reader() {
+    #[cfg(unix)]
+    // SAFETY: no other thread runs yet, and the default action has no handler.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+    }
+}
+
 /// A progress bar on stderr, invisible when that is no terminal. Without a total it only counts.
 pub(crate) fn progress(total: Option<u64>, what: &'static str) -> ProgressBar {
     let target = if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -47,4 +70,21 @@ pub(crate) fn progress(total: Option<u64>, what: &'static str) -> ProgressBar {
     bar.set_prefix(what);
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eyre::{WrapErr, eyre};
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let missing = || io::Error::new(io::ErrorKind::NotFound, "no such file");
+        #[derive(Debug, thiserror::Error)]
+        #[error("chain.rlp: {0}")]
+        struct Outer(#[source] io::Error);
+        assert_eq!(describe(&eyre!(Outer(missing()))), "chain.rlp: no such file");
+        let wrapped = Err::<(), _>(missing()).wrap_err("cannot open chain.rlp").unwrap_err();
+        assert_eq!(describe(&wrapped), "cannot open chain.rlp: no such file");
+    }
 }

@@ -43,7 +43,7 @@ pub(super) fn run(folder: &Folder, threads: Option<u16>) -> eyre::Result<u8> {
             if folder.json {
                 println!("{:#}", json!({ "ok": false, "error": error.to_string(), "seconds": seconds }));
             }
-            terminal::error(&format!("{:#}", folder.datadir().explain(&error, None)));
+            terminal::error(&terminal::describe(&folder.datadir().explain(&error, None)));
             Ok(FAILURE)
         }
     }

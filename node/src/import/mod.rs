@@ -74,14 +74,14 @@ pub(crate) fn run(options: &ImportOptions) -> eyre::Result<u8> {
     let stays = what_stays(&folder, &chain);
     if let Err(error) = outcome {
         // The first error is the cause; that writing fails as well is no news.
-        terminal::error(&format!("{error:#}; {stays}"));
+        terminal::error(&format!("{}; {stays}", terminal::describe(&error)));
         return Ok(FAILURE);
     }
     let head = match flushed {
         Ok(head) => head,
         Err(error) => {
             let error = explain(&folder, error);
-            terminal::error(&format!("{error:#}; {stays}"));
+            terminal::error(&format!("{}; {stays}", terminal::describe(&error)));
             return Ok(FAILURE);
         }
     };
