@@ -10,11 +10,12 @@ pub(crate) use change::block_change;
 pub(crate) use early_receipts::receipts_root as early_receipts_root;
 
 use crate::{ChainError, InvalidReason, Timings};
+use alloy_consensus::Transaction as _;
 use alloy_eips::{eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS};
 use alloy_hardforks::EthereumHardforks;
 use alloy_primitives::{Address, KECCAK256_EMPTY};
 use braid_runtime::{
-    AccessHints, BlockOutcome, ChainSpec, Engine, EngineConfig, Mode, Outputs, RecoveredBlock, oracle,
+    AccessHints, BlockError, BlockOutcome, ChainSpec, Engine, EngineConfig, Mode, Outputs, RecoveredBlock, oracle,
 };
 use braid_storage::{AccountRecord, BlockChange, Layer, Receipt, Snapshot, StateUpdate};
 use std::{sync::Arc, time::Instant};
@@ -54,7 +55,7 @@ impl Executor {
     ) -> Result<Executed, ChainError> {
         let outputs = Outputs { access_list: block.header().block_access_list_hash.is_some(), ..Outputs::default() };
         let begin = Instant::now();
-        let outcome = self.engine.execute_block(parent, block, spec, AccessHints::Predicted, outputs)?;
+        let outcome = self.run(parent, block, spec, outputs)?;
         timings.execute += begin.elapsed();
         let (outcome, divergence) = match self.checked(parent, block, spec, outcome, timings)? {
             Ok(checked) => (checked, None),
@@ -68,6 +69,31 @@ impl Executor {
         let header = block.header();
         let layer = Layer::new(header.number, block.hash(), header.parent_hash, change, update);
         Ok(Executed { receipts, layer: Arc::new(layer), divergence })
+    }
+
+    /// Executes a block. Where there are threads that do not execute, they read meanwhile what the state root will need: the paths to the
+    /// accounts that every transaction changes.
+    fn run(
+        &mut self,
+        parent: &Snapshot,
+        block: &RecoveredBlock,
+        spec: &ChainSpec,
+        outputs: Outputs,
+    ) -> Result<BlockOutcome, BlockError> {
+        let engine = &mut self.engine;
+        let config = engine.config();
+        let is_idle = config.mode != Mode::Serial && rayon::current_num_threads() > config.threads;
+        let task = is_idle.then(|| parent.state_root_task());
+        rayon::in_place_scope(|scope| {
+            if let Some(task) = &task {
+                scope.spawn(move |_| {
+                    let recipients = block.transactions().iter().filter_map(|transaction| transaction.to());
+                    // What cannot be read now is read with the root, and reported there.
+                    let _ = task.touch(block.senders().iter().copied().chain(recipients), []);
+                });
+            }
+            engine.execute_block(parent, block, spec, AccessHints::Predicted, outputs)
+        })
     }
 
     /// The outer error says that nothing could be decided, the inner one in what the outcome differs from the header.
