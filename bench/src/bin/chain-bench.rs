@@ -4,6 +4,7 @@ use braid_bench::{
     defi_chain::{DefiChain, DefiChainSize},
     import::{self, Cores, ImportFigures, ImportMode},
     machine::Machine,
+    memory,
     state_root::{ChangeSize, RootBench, StateSize},
 };
 use braid_storage::{Database, DatabaseOptions};
@@ -107,12 +108,8 @@ struct GrowthArguments {
     folder: PathBuf,
 }
 
-/// Number of mimalloc's option that delays giving memory back to the system (`mi_option_purge_delay`), in milliseconds.
-const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
-
 fn main() -> ExitCode {
-    // SAFETY: setting an option has no precondition. The node sets the same.
-    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) };
+    memory::keep_memory();
     let arguments = Arguments::parse();
     let mut report = Report::default();
     let result = match &arguments.command {

@@ -4,13 +4,14 @@
 //! whose key nobody spelled out, and proofs of absence. Those are found by the hash of the key, after the maps.
 
 use super::{Bundle, BundleError, PlainState, PreState, SnapshotError, Witness, error::Inconsistency};
+use crate::execution::{account_changes, slot_changes};
 use alloy_consensus::Header;
 use alloy_primitives::{
     Address, B256, Bytes, U256, keccak256,
     map::{AddressMap, B256Map, HashMap, U256Map},
 };
 use braid_runtime::StateDiff;
-use braid_storage::{AccountChange, AccountRecord, SlotChange, WitnessState};
+use braid_storage::{AccountRecord, WitnessState};
 use revm::{
     DatabaseRef,
     primitives::KECCAK_EMPTY,
@@ -108,27 +109,11 @@ impl Snapshot {
         match &self.source {
             Source::Partial => Ok(None),
             Source::Complete => Ok(Some(self.rebuilt_root_after(diff))),
-            Source::Witness(witness) => {
-                let accounts = diff.accounts.iter().map(|account| AccountChange {
-                    address: account.address,
-                    present: account.present.map(|state| AccountRecord {
-                        nonce: state.nonce,
-                        balance: state.balance,
-                        code_hash: state.code_hash,
-                    }),
-                    storage_wiped: account.storage_wiped,
-                });
-                let slots = diff.slots.iter().map(|slot| SlotChange {
-                    address: slot.address,
-                    slot: slot.slot,
-                    present: slot.present,
-                });
-                witness
-                    .state
-                    .root_after(accounts, slots)
-                    .map(Some)
-                    .map_err(|error| SnapshotError::StateRoot(Box::new(error)))
-            }
+            Source::Witness(witness) => witness
+                .state
+                .root_after(account_changes(diff), slot_changes(diff))
+                .map(Some)
+                .map_err(|error| SnapshotError::StateRoot(Box::new(error))),
         }
     }
 

@@ -1,21 +1,17 @@
 //! A header seen together with that of its parent.
 
-use super::{ConsensusError, next_difficulty};
-use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
-use alloy_eips::{
-    eip1559::{BaseFeeParams, INITIAL_BASE_FEE},
-    eip4844::DATA_GAS_PER_BLOB,
+use super::{
+    ConsensusError,
+    next_block::{gas_limits, next_base_fee, next_excess_blob_gas, parent_gas_limit},
+    next_difficulty,
 };
+use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
+use alloy_eips::eip4844::DATA_GAS_PER_BLOB;
 use alloy_hardforks::{EthereumHardfork, EthereumHardforks, ForkCondition};
 use alloy_primitives::{B64, U256};
 use braid_runtime::{ChainSpec, chain_spec::BlockRules};
 
 const MAX_EXTRA_DATA: usize = 32;
-const MIN_GAS_LIMIT: u64 = 5000;
-/// The gas limit changes by less than this part of the parent's.
-const GAS_LIMIT_BOUND: u64 = 1024;
-/// London doubles the gas limit, so that the target stays (EIP-1559).
-const ELASTICITY: u64 = 2;
 const DAO_EXTRA_DATA: &[u8] = b"dao-hard-fork";
 const DAO_EXTRA_DATA_BLOCKS: u64 = 10;
 
@@ -60,13 +56,8 @@ fn validate_gas(header: &Header, parent: &Header, spec: &ChainSpec) -> Result<()
         return Err(ConsensusError::GasUsed { used: header.gas_used, limit: header.gas_limit });
     }
     let is_london = spec.is_london_active_at_block(header.number);
-    let is_first_of_london = is_london && !spec.is_london_active_at_block(parent.number);
-    let parent_limit = parent.gas_limit.saturating_mul(if is_first_of_london { ELASTICITY } else { 1 });
-    let limit = header.gas_limit;
-    if limit.abs_diff(parent_limit) >= parent_limit / GAS_LIMIT_BOUND
-        || limit < MIN_GAS_LIMIT
-        || limit > i64::MAX as u64
-    {
+    let (limit, parent_limit) = (header.gas_limit, parent_gas_limit(parent, spec));
+    if !gas_limits(parent_limit).contains(&limit) {
         return Err(ConsensusError::GasLimit { limit, parent: parent_limit });
     }
     let Some(actual) = header.base_fee_per_gas else {
@@ -75,13 +66,7 @@ fn validate_gas(header: &Header, parent: &Header, spec: &ChainSpec) -> Result<()
     if !is_london {
         return Err(ConsensusError::UnexpectedField("baseFeePerGas"));
     }
-    let expected = if is_first_of_london {
-        INITIAL_BASE_FEE
-    } else {
-        parent
-            .next_block_base_fee(BaseFeeParams::ethereum())
-            .ok_or(ConsensusError::MissingField("baseFeePerGas of the parent"))?
-    };
+    let expected = next_base_fee(parent, spec).ok_or(ConsensusError::MissingField("baseFeePerGas of the parent"))?;
     if actual != expected {
         return Err(ConsensusError::BaseFee { expected, actual });
     }
@@ -153,11 +138,7 @@ fn validate_blob_gas(header: &Header, parent: &Header, spec: &ChainSpec) -> Resu
     if used > limit || !used.is_multiple_of(DATA_GAS_PER_BLOB) {
         return Err(ConsensusError::BlobGasUsed { used, limit });
     }
-    let expected = params.next_block_excess_blob_gas_osaka(
-        parent.excess_blob_gas.unwrap_or_default(),
-        parent.blob_gas_used.unwrap_or_default(),
-        parent.base_fee_per_gas.unwrap_or_default(),
-    );
+    let expected = next_excess_blob_gas(parent, params);
     if actual != expected {
         return Err(ConsensusError::ExcessBlobGas { expected, actual });
     }

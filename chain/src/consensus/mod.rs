@@ -11,6 +11,7 @@ mod difficulty;
 mod error;
 mod ethash;
 mod header;
+mod next_block;
 mod ommers;
 mod transaction;
 
@@ -19,5 +20,6 @@ pub use difficulty::next_difficulty;
 pub use error::{ConsensusError, OmmerError};
 pub use ethash::{Ethash, SealError};
 pub use header::validate_header;
+pub(crate) use next_block::{gas_limits, next_base_fee, next_excess_blob_gas, parent_gas_limit};
 pub use ommers::{Generation, validate_ommers};
 pub use transaction::{CheckedTransaction, TransactionError, validate_transaction};

@@ -5,14 +5,22 @@ use braid_storage::{AccountChange, AccountRecord, BlockChange, SlotChange};
 
 /// What a diff writes.
 pub(crate) fn block_change(diff: StateDiff) -> BlockChange {
-    let accounts = diff.accounts.into_iter().map(|account| AccountChange {
+    let (accounts, slots) = (account_changes(&diff).collect(), slot_changes(&diff).collect());
+    BlockChange { accounts, slots, contracts: diff.contracts }
+}
+
+/// What a diff does to the accounts that it lists.
+pub(crate) fn account_changes(diff: &StateDiff) -> impl Iterator<Item = AccountChange> {
+    diff.accounts.iter().map(|account| AccountChange {
         address: account.address,
         present: account.present.map(record),
         storage_wiped: account.storage_wiped,
-    });
-    let slots =
-        diff.slots.into_iter().map(|slot| SlotChange { address: slot.address, slot: slot.slot, present: slot.present });
-    BlockChange { accounts: accounts.collect(), slots: slots.collect(), contracts: diff.contracts }
+    })
+}
+
+/// What a diff does to slots.
+pub(crate) fn slot_changes(diff: &StateDiff) -> impl Iterator<Item = SlotChange> {
+    diff.slots.iter().map(|slot| SlotChange { address: slot.address, slot: slot.slot, present: slot.present })
 }
 
 const fn record(state: AccountState) -> AccountRecord {

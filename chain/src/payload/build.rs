@@ -3,7 +3,7 @@
 use super::PayloadAttributes;
 use crate::{
     ChainError, InvalidReason,
-    consensus::next_difficulty,
+    consensus::{gas_limits, next_base_fee, next_difficulty, next_excess_blob_gas, parent_gas_limit},
     execution::{block_change, early_receipts_root, missing_system_contract},
 };
 use alloy_consensus::{
@@ -11,11 +11,7 @@ use alloy_consensus::{
     proofs::{calculate_transaction_root, calculate_withdrawals_root},
     transaction::Recovered,
 };
-use alloy_eips::{
-    eip1559::{BaseFeeParams, INITIAL_BASE_FEE},
-    eip7685::Requests,
-    eip7928::compute_block_access_list_hash,
-};
+use alloy_eips::{eip7685::Requests, eip7928::compute_block_access_list_hash};
 use alloy_hardforks::EthereumHardforks;
 use alloy_primitives::{Address, U256};
 use braid_runtime::{
@@ -23,10 +19,6 @@ use braid_runtime::{
 };
 use braid_storage::{ExecutedBlock, Layer, Snapshot};
 use std::{collections::HashSet, sync::Arc};
-
-/// The gas limit moves by less than this part of the parent's.
-const GAS_LIMIT_BOUND: u64 = 1024;
-const MIN_GAS_LIMIT: u64 = 5000;
 
 /// A block that was built, and executed on the way.
 #[derive(Clone, Debug)]
@@ -73,23 +65,15 @@ impl Template {
         if spec.terminal_total_difficulty().is_none_or(|total| parent_total_difficulty < total) {
             header.difficulty = next_difficulty(parent, timestamp, spec);
         }
-        let mut parent_limit = parent.gas_limit;
-        if spec.is_london_active_at_block(header.number) {
-            let is_first = !spec.is_london_active_at_block(parent.number);
-            parent_limit = if is_first { parent_limit.saturating_mul(2) } else { parent_limit };
-            let next = parent.next_block_base_fee(BaseFeeParams::ethereum()).filter(|_| !is_first);
-            header.base_fee_per_gas = Some(next.unwrap_or(INITIAL_BASE_FEE));
-        }
-        header.gas_limit = towards(parent_limit, attributes.gas_limit.unwrap_or(parent_limit));
+        header.base_fee_per_gas = next_base_fee(parent, spec);
+        let parent_limit = parent_gas_limit(parent, spec);
+        let limits = gas_limits(parent_limit);
+        header.gas_limit = attributes.gas_limit.unwrap_or(parent_limit).min(*limits.end()).max(*limits.start());
         let withdrawals =
             spec.is_shanghai_active_at_timestamp(timestamp).then(|| attributes.withdrawals.clone().unwrap_or_default());
         header.withdrawals_root = withdrawals.as_ref().map(|withdrawals| calculate_withdrawals_root(withdrawals));
         if let Some(params) = spec.blob_params(timestamp) {
-            header.excess_blob_gas = Some(params.next_block_excess_blob_gas_osaka(
-                parent.excess_blob_gas.unwrap_or_default(),
-                parent.blob_gas_used.unwrap_or_default(),
-                parent.base_fee_per_gas.unwrap_or_default(),
-            ));
+            header.excess_blob_gas = Some(next_excess_blob_gas(parent, params));
             header.blob_gas_used = Some(0);
             header.parent_beacon_block_root = Some(attributes.parent_beacon_block_root.unwrap_or_default());
         }
@@ -109,12 +93,6 @@ impl Template {
     pub(crate) const fn gas_limit(&self) -> u64 {
         self.header.gas_limit
     }
-}
-
-/// The gas limit nearest to `target` that may follow `parent`.
-fn towards(parent: u64, target: u64) -> u64 {
-    let step = (parent / GAS_LIMIT_BOUND).saturating_sub(1);
-    target.clamp(parent.saturating_sub(step), parent.saturating_add(step)).max(MIN_GAS_LIMIT)
 }
 
 /// Fills templates.
@@ -234,18 +212,4 @@ fn tips(header: &Header, transactions: &[Transaction], outcome: &BlockOutcome) -
         before = receipt.cumulative_gas_used;
     }
     sum
-}
-
-#[cfg(test)]
-mod tests {
-    use super::towards;
-
-    #[test]
-    fn the_gas_limit_moves_by_less_than_a_1024th() {
-        assert_eq!(towards(30_000_000, 30_000_000), 30_000_000);
-        assert_eq!(towards(30_000_000, 60_000_000), 30_029_295);
-        assert_eq!(towards(30_000_000, 5_000), 29_970_705);
-        assert_eq!(towards(30_000_000, 30_000_001), 30_000_001);
-        assert_eq!(towards(5_000, 0), 5_000);
-    }
 }

@@ -13,7 +13,6 @@ use super::{
     chain_run,
     options::{CaseMode, SuiteOptions},
     run::Suite,
-    skips,
 };
 use alloy_primitives::B256;
 use alloy_rlp::Decodable;
@@ -68,22 +67,23 @@ impl<'o> BlockSuite<'o> {
         }
     }
 
-    fn verdict(&self, file: &str, test: &BlockchainTest<'_>) -> (Verdict, Option<Result<(), String>>) {
-        let spec = match test.chain().spec() {
-            Ok(spec) => spec,
-            Err(error) => return (Verdict::failed(error), None),
-        };
+    fn verdict(
+        &self,
+        file: &str,
+        test: &BlockchainTest<'_>,
+        spec: &ChainSpec,
+    ) -> (Verdict, Option<Result<(), String>>) {
         if let Err(difference) = check_genesis(test) {
             return (Verdict::failed(difference), None);
         }
         if test.chain().network.contains("Amsterdam") {
             let structure = access_list::check(test);
             // The engine leaves this fork to plain revm, so there is but one way to execute.
-            let execution = self.execute(test, &spec, CaseMode::Serial);
+            let execution = self.execute(test, spec, CaseMode::Serial);
             let verdict = structure.map_or_else(Verdict::failed, |()| Verdict::Passed);
             return (verdict, Some(execution));
         }
-        (Verdict::of(file, self.options.mode.runs(), |mode| self.execute(test, &spec, mode)), None)
+        (Verdict::of(file, self.options.mode.runs(), |mode| self.execute(test, spec, mode)), None)
     }
 }
 
@@ -96,23 +96,10 @@ impl Suite for BlockSuite<'_> {
     }
 
     fn run(&self, (): &mut (), file: &str, case: &CaseText<'_>, report: &mut dyn FnMut(CaseReport)) {
-        let name = case.name.clone().into_owned();
-        let test = match case.decode::<BlockchainTest<'_>>() {
-            Ok(test) => test,
-            Err(error) => {
-                let verdict = Verdict::failed(error);
-                return report(CaseReport { name, fork: String::new(), verdict, informative: None });
-            }
-        };
-        let fork = test.chain().network.to_owned();
-        if !self.options.fork.is_empty() && !self.options.fork.contains(&fork) {
-            return;
+        let verdict = |test: &BlockchainTest<'_>, spec: &ChainSpec| self.verdict(file, test, spec);
+        if let Some(result) = chain_run::run_case(case, file, self.options, BlockchainTest::chain, verdict) {
+            report(result);
         }
-        let (verdict, informative) = match skips::reason(file, &fork, self.options.skip_slow) {
-            Some(reason) => (Verdict::Skipped(reason), None),
-            None => self.verdict(file, &test),
-        };
-        report(CaseReport { name, fork, verdict, informative });
     }
 }
 

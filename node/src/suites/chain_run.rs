@@ -1,18 +1,54 @@
 //! A chain of a suite in memory: made from its genesis, and compared with what the suite says in the end.
 
 use super::{
-    case::compare,
+    case::{CaseReport, Verdict, compare},
     options::{CaseMode, SuiteOptions},
+    skips,
 };
 use alloy_primitives::{B256, U256};
 use braid_chain::{Chain, ChainOptions};
 use braid_fixtures::suites::{
-    ChainTest,
+    CaseText, ChainTest,
     state::{SuiteAccount, SuiteState},
 };
 use braid_runtime::{ChainSpec, EngineConfig};
 use braid_storage::{Database, DatabaseOptions, Snapshot};
+use serde::Deserialize;
 use std::collections::BTreeMap;
+
+/// What came of executing a case, where that does not count.
+type Informative = Option<Result<(), String>>;
+
+/// Runs one case about a chain, if its fork is wanted.
+pub(super) fn run_case<'a, T: Deserialize<'a>>(
+    case: &CaseText<'a>,
+    file: &str,
+    options: &SuiteOptions,
+    chain: impl Fn(&T) -> ChainTest<'_>,
+    verdict: impl FnOnce(&T, &ChainSpec) -> (Verdict, Informative),
+) -> Option<CaseReport> {
+    let name = case.name.clone().into_owned();
+    let test = match case.decode::<T>() {
+        Ok(test) => test,
+        Err(error) => {
+            let verdict = Verdict::failed(error);
+            return Some(CaseReport { name, fork: String::new(), verdict, informative: None });
+        }
+    };
+    let chain = chain(&test);
+    let fork = chain.network.to_owned();
+    if !options.fork.is_empty() && !options.fork.contains(&fork) {
+        return None;
+    }
+    let (verdict, informative) = match skips::reason(file, &fork, options.skip_slow) {
+        Some(reason) => (Verdict::Skipped(reason), None),
+        None => match chain.spec() {
+            Ok(spec) => verdict(&test, &spec),
+            Err(error) => (Verdict::failed(error), None),
+        },
+    };
+    Some(CaseReport { name, fork, verdict, informative })
+}
 
 /// The chain before the first block arrives.
 pub(super) fn start(

@@ -9,7 +9,6 @@ use super::{
     chain_run,
     options::{CaseMode, SuiteOptions},
     run::Suite,
-    skips,
 };
 use alloy_consensus::Transaction as _;
 use alloy_eips::eip7685::Requests;
@@ -56,16 +55,12 @@ impl<'o> EngineSuite<'o> {
         chain_run::compare_end(&chain, &test.chain())
     }
 
-    fn verdict(&self, file: &str, test: &EngineTest<'_>) -> (Verdict, Option<Result<(), String>>) {
-        let spec = match test.chain().spec() {
-            Ok(spec) => spec,
-            Err(error) => return (Verdict::failed(error), None),
-        };
+    fn verdict(&self, file: &str, test: &EngineTest<'_>, spec: &ChainSpec) -> (Verdict, Option<Result<(), String>>) {
         if test.chain().network.contains("Amsterdam") {
-            let execution = self.execute(test, &spec, CaseMode::Serial);
+            let execution = self.execute(test, spec, CaseMode::Serial);
             return (Verdict::Skipped("the rules of Amsterdam are not those of the released EVM"), Some(execution));
         }
-        (Verdict::of(file, self.options.mode.runs(), |mode| self.execute(test, &spec, mode)), None)
+        (Verdict::of(file, self.options.mode.runs(), |mode| self.execute(test, spec, mode)), None)
     }
 }
 
@@ -78,23 +73,10 @@ impl Suite for EngineSuite<'_> {
     }
 
     fn run(&self, (): &mut (), file: &str, case: &CaseText<'_>, report: &mut dyn FnMut(CaseReport)) {
-        let name = case.name.clone().into_owned();
-        let test = match case.decode::<EngineTest<'_>>() {
-            Ok(test) => test,
-            Err(error) => {
-                let verdict = Verdict::failed(error);
-                return report(CaseReport { name, fork: String::new(), verdict, informative: None });
-            }
-        };
-        let fork = test.chain().network.to_owned();
-        if !self.options.fork.is_empty() && !self.options.fork.contains(&fork) {
-            return;
+        let verdict = |test: &EngineTest<'_>, spec: &ChainSpec| self.verdict(file, test, spec);
+        if let Some(result) = chain_run::run_case(case, file, self.options, EngineTest::chain, verdict) {
+            report(result);
         }
-        let (verdict, informative) = match skips::reason(file, &fork, self.options.skip_slow) {
-            Some(reason) => (Verdict::Skipped(reason), None),
-            None => self.verdict(file, &test),
-        };
-        report(CaseReport { name, fork, verdict, informative });
     }
 }
 
