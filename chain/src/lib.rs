@@ -28,7 +28,10 @@ pub mod validation;
 pub use bundle::{
     Bundle, BundleError, ChainReference, PlainAccount, PlainState, PreState, Snapshot, SnapshotError, Witness,
 };
-pub use chain::{Chain, ChainError, ChainOptions, Inserted, InvalidReason, Novelty, Reorganisation, Timings};
+pub use chain::{
+    BlockReceipts, Chain, ChainBlock, ChainError, ChainOptions, Inserted, InvalidReason, Novelty, Reorganisation,
+    StateView, Timings, TransactionPlace,
+};
 pub use execution_engine::ExecutionEngine;
 pub use files::{BlockFile, FileError, PlacedBlock};
 pub use genesis::{GenesisError, GenesisFile};

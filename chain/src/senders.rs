@@ -2,7 +2,7 @@
 
 use crate::ChainReference;
 use alloy_consensus::transaction::SignerRecoverable;
-use alloy_primitives::{Address, B256, map::B256Map};
+use alloy_primitives::{Address, B256, Signature, U256, map::B256Map};
 use braid_runtime::{Block, ChainSpec, RecoveredBlock, block::RecoverError};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -29,6 +29,22 @@ pub fn recover_senders(block: &Block, chain: &ChainReference) -> Result<Vec<Addr
             sender.map_err(|_| SenderError { index, hash: *transaction.tx_hash() })
         })
         .collect()
+}
+
+/// The signature of a transaction whose sender is only claimed, as development nodes have them for impersonated accounts: `r` is the
+/// address and `s` is zero, which no real signature has. Nothing from outside is taken with it: no signer can be recovered from it.
+pub fn impersonated_signature(sender: Address) -> Signature {
+    Signature::new(U256::from_be_bytes(sender.into_word().0), U256::ZERO, false)
+}
+
+/// The sender that an [`impersonated_signature`] claims.
+pub fn impersonated_sender(signature: &Signature) -> Option<Address> {
+    if !signature.s().is_zero() || signature.v() {
+        return None;
+    }
+    let word = B256::from(signature.r());
+    let sender = Address::from_word(word);
+    (sender.into_word() == word).then_some(sender)
 }
 
 /// Senders that are known, by the hash of the transaction: what the pool has recovered is not recovered again with the block.
@@ -70,6 +86,11 @@ impl SenderCache {
         }
     }
 
+    /// The sender of a transaction, if it is known.
+    pub fn get(&self, transaction: &B256) -> Option<Address> {
+        self.known.lock().senders.get(transaction).copied()
+    }
+
     /// The senders of a block: those that are known, and the others recovered on all threads of the current rayon pool.
     pub fn recover(&self, block: &Block, spec: &ChainSpec) -> Result<Vec<Address>, RecoverError> {
         let known: Vec<Option<Address>> = {
@@ -89,7 +110,7 @@ mod tests {
     use super::*;
     use crate::samples;
     use alloy_consensus::{SignableTransaction, TxLegacy};
-    use alloy_primitives::{Signature, U256, uint};
+    use alloy_primitives::uint;
     use braid_runtime::Transaction;
 
     /// Order of the curve secp256k1.
@@ -115,6 +136,15 @@ mod tests {
         assert_eq!(recover(1_150_000, &low), Ok(sender));
         let error = recover(1_150_000, &mirrored).unwrap_err();
         assert_eq!(error, SenderError { index: 0, hash: *mirrored.tx_hash() });
+    }
+
+    #[test]
+    fn a_claimed_sender_is_told_and_never_recovered() {
+        let sender = Address::repeat_byte(0xab);
+        let signature = impersonated_signature(sender);
+        assert_eq!(impersonated_sender(&signature), Some(sender));
+        assert_eq!(impersonated_sender(&Signature::test_signature()), None);
+        assert!(TxLegacy::default().into_signed(signature).recover_signer().is_err());
     }
 
     #[test]

@@ -35,6 +35,14 @@ pub enum ChainError {
         /// First block whose state is kept.
         earliest: u64,
     },
+    /// No sender can be recovered from a transaction of a block that is there.
+    #[error("transaction {transaction} of block {number} has no sender: the database is damaged")]
+    StoredSignature {
+        /// Number of the block.
+        number: u64,
+        /// Hash of the transaction.
+        transaction: B256,
+    },
     /// The database could not be read or written.
     #[error(transparent)]
     Storage(Arc<StorageError>),

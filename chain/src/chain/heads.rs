@@ -42,6 +42,12 @@ impl Chain {
             Some(switch) => Reorganisation { removed: blocks(switch.removed), added: blocks(switch.added) },
             None => self.unwind(hash)?,
         };
+        {
+            let mut recent = self.recent.lock();
+            reorganisation.removed.iter().for_each(|block| recent.remove(block));
+            reorganisation.added.iter().for_each(|block| recent.add(block));
+        }
+        self.watchers.tell(&reorganisation);
         self.fold()?;
         Ok(reorganisation)
     }

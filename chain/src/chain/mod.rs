@@ -14,12 +14,16 @@ mod insert;
 mod invalid;
 mod options;
 mod read;
+mod recent;
 mod tree;
+mod view;
+mod watch;
 
 pub use error::{ChainError, InvalidReason};
 pub use heads::Reorganisation;
 pub use insert::{Inserted, Novelty};
 pub use options::{ChainOptions, Timings};
+pub use view::{BlockReceipts, ChainBlock, StateView, TransactionPlace};
 
 use crate::{
     execution::Executor,
@@ -33,8 +37,14 @@ use braid_storage::{Database, Head, Layer};
 use folding::Folding;
 use invalid::InvalidBlocks;
 use parking_lot::{Mutex, RwLock};
+use quick_cache::sync::Cache;
+use recent::RecentTransactions;
 use std::sync::Arc;
 use tree::Tree;
+use watch::Watchers;
+
+/// Blocks that are kept for those who look at them.
+const VIEWED_BLOCKS: usize = 64;
 
 /// A chain. All methods can be called from any thread; blocks come in one at a time.
 #[derive(Debug)]
@@ -50,6 +60,11 @@ pub struct Chain {
     invalid: Mutex<InvalidBlocks>,
     senders: SenderCache,
     folding: Folding,
+    /// Blocks that were looked at.
+    viewed: Cache<B256, Arc<ChainBlock>>,
+    /// Where the transactions of canonical blocks in memory are.
+    recent: Mutex<RecentTransactions>,
+    watchers: Watchers,
     pub(crate) fork_choice: RwLock<ForkChoiceState>,
     pub(crate) payloads: Mutex<PayloadStore>,
     pub(crate) source: RwLock<Arc<dyn TransactionSource>>,
@@ -72,6 +87,9 @@ impl Chain {
             invalid: Mutex::default(),
             senders: SenderCache::default(),
             folding,
+            viewed: Cache::new(VIEWED_BLOCKS),
+            recent: Mutex::default(),
+            watchers: Watchers::default(),
             fork_choice: RwLock::default(),
             payloads: Mutex::default(),
             source: RwLock::new(Arc::new(NoTransactions)),
@@ -116,6 +134,7 @@ impl Chain {
     fn settle(&self) -> Result<(), ChainError> {
         if let Some(written) = self.folding.written()? {
             self.tree.write().advance(written, self.options.deepest_branch);
+            self.recent.lock().written(written.number);
         }
         Ok(())
     }
