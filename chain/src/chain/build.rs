@@ -1,12 +1,12 @@
 //! Blocks of our own on blocks of the tree.
 
-use super::{Chain, ChainError, tree::TreeBlock};
+use super::{Chain, ChainBlock, ChainError, tree::TreeBlock};
 use crate::{
     execution_engine::ForkChoiceError,
     payload::{Builder, BuiltPayload, PayloadAttributes, PayloadId, Template},
 };
-use alloy_consensus::transaction::Recovered;
-use alloy_primitives::B256;
+use alloy_consensus::{Header, transaction::Recovered};
+use alloy_primitives::{B256, U256};
 use braid_runtime::Transaction;
 use std::sync::Arc;
 
@@ -20,6 +20,15 @@ impl Chain {
         candidates: Vec<Recovered<Transaction>>,
     ) -> Result<BuiltPayload, ChainError> {
         self.build_with(parent, attributes, |_| candidates)
+    }
+
+    /// The header of a block with these attributes on `parent`, as far as it is known before its transactions are. Whether proof of work has ended
+    /// is told by the parent.
+    pub fn next_header(&self, parent: &ChainBlock, attributes: &PayloadAttributes) -> Header {
+        let parent_total_difficulty = self
+            .total_difficulty(&parent.hash())
+            .unwrap_or_else(|| if parent.header().difficulty.is_zero() { U256::MAX } else { U256::ZERO });
+        Template::new(parent.header(), parent_total_difficulty, attributes, &self.spec).into_header()
     }
 
     fn build_with(

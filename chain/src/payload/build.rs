@@ -89,6 +89,11 @@ impl Template {
         self.header.base_fee_per_gas.unwrap_or_default()
     }
 
+    /// The header so far.
+    pub(crate) fn into_header(self) -> Header {
+        self.header
+    }
+
     /// Gas limit of the block.
     pub(crate) const fn gas_limit(&self) -> u64 {
         self.header.gas_limit
