@@ -21,7 +21,7 @@ pub mod files;
 pub mod genesis;
 pub mod layouts;
 pub mod payload;
-//PROD pub mod producer;
+pub mod producer;
 #[cfg(test)]
 mod samples;
 pub mod senders;
@@ -36,7 +36,7 @@ pub use chain::{
 };
 pub use dev_genesis::{CREATE2_DEPLOYER, DEV_BASE_FEE, DEV_CHAIN_ID, DEV_GAS_LIMIT, DevGenesis};
 pub use execution_engine::ExecutionEngine;
-//PROD pub use producer::{MiningMode, Producer, ProducerOptions, StateEdit};
+pub use producer::{MinedBlock, MiningMode, Producer, ProducerOptions, StateEdit};
 pub use files::{BlockFile, FileError, PlacedBlock};
 pub use genesis::{GenesisError, GenesisFile};
 pub use layouts::{LayoutError, NamedBundle, open};
