@@ -4,6 +4,7 @@
 //! * [`consensus`]: the rules that need no execution.
 //! * [`execution_engine`]: the same chain as consensus drives it.
 //! * [`payload`]: blocks of our own.
+//! * [`pool`]: transactions that wait for a block.
 //! * [`files`]: chains in files, to import and to export.
 //! * [`genesis`]: the first block of a chain, from a genesis file.
 //! * [`bundle`]: one block with all that is needed to execute it again, and the file format for it.
@@ -20,6 +21,7 @@ pub mod files;
 pub mod genesis;
 pub mod layouts;
 pub mod payload;
+pub mod pool;
 #[cfg(test)]
 mod samples;
 pub mod senders;
@@ -36,4 +38,5 @@ pub use execution_engine::ExecutionEngine;
 pub use files::{BlockFile, FileError, PlacedBlock};
 pub use genesis::{GenesisError, GenesisFile};
 pub use layouts::{LayoutError, NamedBundle, open};
+pub use pool::{Origin, PoolError, PoolOptions, PoolTransaction, TransactionPool};
 pub use validation::{Mismatch, Validation, validate};
