@@ -15,6 +15,7 @@
 pub mod bundle;
 pub mod chain;
 pub mod consensus;
+mod dev_genesis;
 mod execution;
 pub mod execution_engine;
 pub mod files;
@@ -22,6 +23,7 @@ pub mod genesis;
 pub mod layouts;
 pub mod payload;
 pub mod pool;
+//PROD pub mod producer;
 #[cfg(test)]
 mod samples;
 pub mod senders;
@@ -34,7 +36,9 @@ pub use chain::{
     BlockReceipts, Chain, ChainBlock, ChainError, ChainOptions, Inserted, InvalidReason, Novelty, Reorganisation,
     StateView, Timings, TransactionPlace,
 };
+pub use dev_genesis::{CREATE2_DEPLOYER, DEV_BASE_FEE, DEV_CHAIN_ID, DEV_GAS_LIMIT, DevGenesis};
 pub use execution_engine::ExecutionEngine;
+//PROD pub use producer::{MiningMode, Producer, ProducerOptions, StateEdit};
 pub use files::{BlockFile, FileError, PlacedBlock};
 pub use genesis::{GenesisError, GenesisFile};
 pub use layouts::{LayoutError, NamedBundle, open};
