@@ -4,6 +4,7 @@
 //! * [`consensus`]: the rules that need no execution.
 //! * [`execution_engine`]: the same chain as consensus drives it.
 //! * [`payload`]: blocks of our own.
+//! * [`pool`]: transactions that wait for a block.
 //! * [`files`]: chains in files, to import and to export.
 //! * [`genesis`]: the first block of a chain, from a genesis file.
 //! * [`bundle`]: one block with all that is needed to execute it again, and the file format for it.
@@ -21,7 +22,8 @@ pub mod files;
 pub mod genesis;
 pub mod layouts;
 pub mod payload;
-//PROD pub mod producer;
+pub mod pool;
+pub mod producer;
 #[cfg(test)]
 mod samples;
 pub mod senders;
@@ -36,8 +38,9 @@ pub use chain::{
 };
 pub use dev_genesis::{CREATE2_DEPLOYER, DEV_BASE_FEE, DEV_CHAIN_ID, DEV_GAS_LIMIT, DevGenesis};
 pub use execution_engine::ExecutionEngine;
-//PROD pub use producer::{MiningMode, Producer, ProducerOptions, StateEdit};
 pub use files::{BlockFile, FileError, PlacedBlock};
 pub use genesis::{GenesisError, GenesisFile};
 pub use layouts::{LayoutError, NamedBundle, open};
+pub use pool::{Origin, PoolError, PoolOptions, PoolTransaction, TransactionPool};
+pub use producer::{MinedBlock, MiningMode, Producer, ProducerOptions, StateEdit};
 pub use validation::{Mismatch, Validation, validate};
