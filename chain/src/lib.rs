@@ -32,6 +32,7 @@ pub use chain::{
     BlockReceipts, Chain, ChainBlock, ChainError, ChainOptions, Inserted, InvalidReason, Novelty, Reorganisation,
     StateView, Timings, TransactionPlace,
 };
+pub use execution::block_change;
 pub use execution_engine::ExecutionEngine;
 pub use files::{BlockFile, FileError, PlacedBlock};
 pub use genesis::{GenesisError, GenesisFile};
