@@ -8,6 +8,8 @@
 mod duration;
 mod raw;
 mod state;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod tracer;
 mod witness;

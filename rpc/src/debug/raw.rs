@@ -10,6 +10,7 @@ use alloy_hardforks::EthereumHardforks;
 use alloy_primitives::{B256, Bytes};
 use alloy_rlp::Encodable;
 use braid_chain::ChainBlock;
+use serde::{Deserialize, Deserializer, de};
 use std::sync::Arc;
 
 pub(super) fn register(methods: &mut MethodSet) {
@@ -28,7 +29,7 @@ pub(super) fn register(methods: &mut MethodSet) {
     methods.quick(
         "debug_getRawTransaction(hash: Hash) -> Bytes",
         "A transaction as it was sent (EIP-2718), without the blobs; `null` if it is not known.",
-        |backend, (hash,): (B256,)| {
+        |backend, (PrefixedHash(hash),): (PrefixedHash,)| {
             let place = backend.chain().find_transaction(&hash)?;
             Ok(place.map(|place| Bytes::from(place.block.transactions()[place.index].encoded_2718())))
         },
@@ -41,6 +42,20 @@ pub(super) fn register(methods: &mut MethodSet) {
             Ok(block.transactions().iter().map(|transaction| transaction.encoded_2718().into()).collect::<Vec<Bytes>>())
         },
     );
+}
+
+/// A hash that has to begin with `0x`, as geth wants it here.
+#[derive(Debug)]
+struct PrefixedHash(B256);
+
+impl<'de> Deserialize<'de> for PrefixedHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if !text.starts_with("0x") {
+            return Err(de::Error::custom("hex string without 0x prefix"));
+        }
+        text.parse().map(Self).map_err(de::Error::custom)
+    }
 }
 
 /// The block, or geth's error.

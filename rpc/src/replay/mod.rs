@@ -9,6 +9,8 @@ mod error;
 mod limits;
 mod parent;
 mod roots;
+#[cfg(test)]
+pub(crate) mod suite;
 
 pub(crate) use error::ReplayError;
 pub(crate) use limits::Limits;
