@@ -14,12 +14,14 @@
 pub mod bundle;
 pub mod chain;
 pub mod consensus;
+mod dev_genesis;
 mod execution;
 pub mod execution_engine;
 pub mod files;
 pub mod genesis;
 pub mod layouts;
 pub mod payload;
+pub mod producer;
 #[cfg(test)]
 mod samples;
 pub mod senders;
@@ -32,9 +34,11 @@ pub use chain::{
     BlockReceipts, Chain, ChainBlock, ChainError, ChainOptions, Inserted, InvalidReason, Novelty, Reorganisation,
     StateView, Timings, TransactionPlace,
 };
+pub use dev_genesis::{CREATE2_DEPLOYER, DEV_BASE_FEE, DEV_CHAIN_ID, DEV_GAS_LIMIT, DevGenesis};
 pub use execution::block_change;
 pub use execution_engine::ExecutionEngine;
 pub use files::{BlockFile, FileError, PlacedBlock};
 pub use genesis::{GenesisError, GenesisFile};
 pub use layouts::{LayoutError, NamedBundle, open};
+pub use producer::{MinedBlock, MiningMode, Producer, ProducerOptions, StateEdit};
 pub use validation::{Mismatch, Validation, validate};
