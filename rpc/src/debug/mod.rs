@@ -14,7 +14,7 @@ mod trace;
 mod tracer;
 mod witness;
 
-pub(crate) use tracer::{Tracer, tracing_limits};
+use tracer::Tracer;
 
 use crate::{Backend, MethodSet, RpcError};
 use alloy_primitives::{B256, Bytes};

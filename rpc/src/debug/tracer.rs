@@ -3,11 +3,10 @@
 use super::duration;
 use crate::{
     Backend, RpcError,
-    replay::{Limits, ReplayError, ReplayState, Transacted},
+    replay::{Limits, ReplayError, Transacted},
 };
 use alloy_evm::EvmEnv;
 use alloy_rpc_types_trace::geth::{GethDebugTracerType, GethDebugTracingOptions, GethTrace};
-use braid_storage::StorageError;
 use revm::{DatabaseRef, state::EvmState};
 use revm_inspectors::tracing::{
     DebugInspector, DebugInspectorError, TraceLimitBehavior, TraceLimits, TracingInspector, TracingInspectorConfig,
@@ -76,19 +75,16 @@ impl Tracer {
     }
 
     /// The trace of a transaction, and what it changes. `state` is that before it.
-    pub(crate) fn finish<S>(
+    pub(crate) fn finish<D: DatabaseRef<Error: Into<ReplayError>>>(
         transacted: Transacted<DebugInspector>,
         context: Option<TransactionContext>,
-        state: &mut ReplayState<S>,
+        state: &mut D,
         environment: &EvmEnv,
-    ) -> Result<(GethTrace, EvmState), ReplayError>
-    where
-        S: DatabaseRef<Error = StorageError>,
-    {
+    ) -> Result<(GethTrace, EvmState), ReplayError> {
         let Transacted { environment: transaction, outcome, mut inspector } = transacted;
         let trace = inspector.get_result(context, &transaction, &environment.block_env, &outcome, state);
         let trace = trace.map_err(|error| match error {
-            DebugInspectorError::Database(error) => ReplayError::from_state(error),
+            DebugInspectorError::Database(error) => error.into(),
             error => RpcError::internal(error).into(),
         })?;
         Ok((trace, outcome.state))

@@ -1,14 +1,11 @@
 //! Why a block could not be executed again.
 
-use crate::RpcError;
+use crate::{RpcError, simulate::CallFailure};
 use braid_chain::ChainError;
 use braid_runtime::BlockError;
 use braid_storage::StorageError;
-use revm::{
-    context_interface::result::EVMError,
-    database_interface::{DBErrorMarker, bal::EvmDatabaseError},
-};
-use std::{error::Error, time::Duration};
+use revm::{context_interface::result::EVMError, database_interface::bal::EvmDatabaseError};
+use std::time::Duration;
 
 /// Why a block could not be executed again.
 #[derive(Debug, thiserror::Error)]
@@ -49,22 +46,10 @@ pub(crate) enum ReplayError {
 
 impl ReplayError {
     /// Sorts an error of the EVM. `index` is that of the transaction.
-    pub(crate) fn from_evm(error: EVMError<EvmDatabaseError<StorageError>>, index: usize) -> Self {
+    pub(crate) fn from_evm<E: Into<Self> + std::fmt::Display>(error: EVMError<E>, index: usize) -> Self {
         match error {
-            EVMError::Database(EvmDatabaseError::Database(error)) => Self::Storage(error),
+            EVMError::Database(error) => error.into(),
             error => Self::Refused { index, reason: error.to_string() },
-        }
-    }
-
-    /// An error of a state that is read while a trace is made.
-    pub(crate) fn from_state<E: DBErrorMarker + Into<Box<dyn Error + Send + Sync>>>(error: E) -> Self {
-        let error: Box<dyn Error + Send + Sync> = error.into();
-        match error.downcast::<EvmDatabaseError<StorageError>>() {
-            Ok(error) => match *error {
-                EvmDatabaseError::Database(error) => Self::Storage(error),
-                error @ EvmDatabaseError::Bal(_) => Self::Rpc(RpcError::internal(error)),
-            },
-            Err(error) => Self::Rpc(RpcError::internal(error)),
         }
     }
 
@@ -82,6 +67,24 @@ impl ReplayError {
                 cause.downcast_ref::<StorageError>().is_some_and(is_outdated)
             }
             _ => false,
+        }
+    }
+}
+
+impl From<EvmDatabaseError<StorageError>> for ReplayError {
+    fn from(error: EvmDatabaseError<StorageError>) -> Self {
+        match error {
+            EvmDatabaseError::Database(error) => Self::Storage(error),
+            error @ EvmDatabaseError::Bal(_) => Self::Rpc(RpcError::internal(error)),
+        }
+    }
+}
+
+impl From<CallFailure> for ReplayError {
+    fn from(failure: CallFailure) -> Self {
+        match failure {
+            CallFailure::Outdated(error) => Self::Storage(error),
+            CallFailure::Rpc(error) => Self::Rpc(error),
         }
     }
 }

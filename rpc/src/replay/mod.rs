@@ -17,13 +17,17 @@ pub(crate) use limits::Limits;
 pub(crate) use parent::{parent_snapshot, recovered};
 pub(crate) use roots::intermediate_roots;
 
-use crate::{Backend, RpcError};
-use alloy_evm::{EthEvm, Evm, EvmEnv, FromRecoveredTx, eth::EthEvmBuilder, precompiles::PrecompilesMap};
+use crate::{Backend, RpcError, simulate::CallState};
+use alloy_evm::{
+    EthEvm, Evm, EvmEnv, FromRecoveredTx,
+    eth::{EthEvmBuilder, EthEvmContext},
+    precompiles::PrecompilesMap,
+};
 use alloy_primitives::{Address, B256};
 use braid_chain::{Chain, ChainBlock, StateView};
 use braid_runtime::{Transaction, block_hooks};
 use revm::{
-    DatabaseCommit, DatabaseRef, Inspector,
+    DatabaseCommit, Inspector,
     context::TxEnv,
     context_interface::result::ResultAndState,
     database::{State, WrapDatabaseRef},
@@ -32,12 +36,7 @@ use revm::{
 use std::sync::Arc;
 
 /// The state in the middle of a block.
-pub(crate) type ReplayState<S = StateView> = State<WrapDatabaseRef<S>>;
-
-/// A state with nothing changed yet.
-pub(crate) fn state_over<S: DatabaseRef>(state: S) -> ReplayState<S> {
-    State::builder().with_database(WrapDatabaseRef(state)).build()
-}
+pub(crate) type ReplayState = State<WrapDatabaseRef<StateView>>;
 
 /// Runs something that executes, and once more if the state that it reads was outdated in the middle.
 pub(crate) fn replayed<T>(mut run: impl FnMut() -> Result<T, ReplayError>) -> Result<T, RpcError> {
@@ -77,7 +76,8 @@ impl Replay {
     pub(crate) fn new(chain: &Chain, block: &Arc<ChainBlock>, limits: Limits) -> Result<Self, ReplayError> {
         let spec = chain.spec();
         let environment = spec.evm_env(block.header());
-        let mut state = state_over(parent::state(chain, block)?);
+        let state = parent::state(chain, block)?;
+        let mut state = State::builder().with_database(WrapDatabaseRef(state)).build();
         block_hooks::pre_execution(&mut state, environment.clone(), &recovered(chain, block)?, spec)?;
         let senders = chain.block_senders(block)?.to_vec();
         Ok(Self { block: Arc::clone(block), senders, environment, state, limits, next: 0 })
@@ -98,12 +98,9 @@ impl Replay {
     /// Executes the transactions before the one with an index, as far as they were not yet.
     pub(crate) fn skip_to(&mut self, index: usize) -> Result<(), ReplayError> {
         let end = index.min(self.block.transactions().len());
-        let mut evm = EthEvmBuilder::new(&mut self.state, self.environment.clone()).build();
-        while self.next < end {
-            self.limits.check()?;
-            let transaction = TxEnv::from_recovered_tx(&self.block.transactions()[self.next], self.senders[self.next]);
-            evm.transact_commit(transaction).map_err(|error| ReplayError::from_evm(error, self.next))?;
-            self.next += 1;
+        if self.next < end {
+            execute(&mut self.state, &self.environment, &self.block, &self.senders, self.next..end, self.limits)?;
+            self.next = end;
         }
         Ok(())
     }
@@ -113,15 +110,10 @@ impl Replay {
         Some((self.next, self.block.transactions().get(self.next)?))
     }
 
-    /// Hash of the next transaction.
-    pub(crate) fn next_hash(&self) -> Option<B256> {
-        Some(*self.next()?.1.tx_hash())
-    }
-
     /// Executes the next transaction with an inspector; [`Self::commit`] then makes its changes count.
     pub(crate) fn inspect<I>(&mut self, inspector: I) -> Result<Transacted<I>, ReplayError>
     where
-        I: for<'a> Inspector<alloy_evm::eth::EthEvmContext<&'a mut ReplayState>>,
+        I: for<'a> Inspector<EthEvmContext<&'a mut ReplayState>>,
     {
         let (Some(transaction), Some(sender)) = (self.block.transactions().get(self.next), self.senders.get(self.next))
         else {
@@ -147,16 +139,11 @@ impl Replay {
     pub(crate) const fn environment(&self) -> &EvmEnv {
         &self.environment
     }
-
-    /// The state before the next transaction, and the environment.
-    pub(crate) fn into_parts(self) -> (ReplayState, EvmEnv) {
-        (self.state, self.environment)
-    }
 }
 
 /// Executes a transaction with an inspector, within limits. `index` is for the error.
-pub(crate) fn inspect<S, I>(
-    state: &mut ReplayState<S>,
+fn inspect<I>(
+    state: &mut ReplayState,
     environment: EvmEnv,
     transaction: TxEnv,
     inspector: I,
@@ -164,8 +151,7 @@ pub(crate) fn inspect<S, I>(
     index: usize,
 ) -> Result<Transacted<I>, ReplayError>
 where
-    S: DatabaseRef<Error = braid_storage::StorageError> + std::fmt::Debug,
-    I: for<'a> Inspector<alloy_evm::eth::EthEvmContext<&'a mut ReplayState<S>>>,
+    I: for<'a> Inspector<EthEvmContext<&'a mut ReplayState>>,
 {
     limits.check()?;
     let watched = (limits.watch(), inspector);
@@ -178,6 +164,42 @@ where
     }
     let outcome = outcome.map_err(|error| ReplayError::from_evm(error, index))?;
     Ok(Transacted { environment: transaction, outcome, inspector })
+}
+
+/// Executes the transactions of a block from one index to another, unwatched.
+fn execute<D>(
+    state: D,
+    environment: &EvmEnv,
+    block: &ChainBlock,
+    senders: &[Address],
+    range: std::ops::Range<usize>,
+    limits: Limits,
+) -> Result<(), ReplayError>
+where
+    D: alloy_evm::Database<Error: Into<ReplayError>> + DatabaseCommit,
+{
+    let mut evm = EthEvmBuilder::new(state, environment.clone()).build();
+    for index in range {
+        limits.check()?;
+        let transaction = TxEnv::from_recovered_tx(&block.transactions()[index], senders[index]);
+        evm.transact_commit(transaction).map_err(|error| ReplayError::from_evm(error, index))?;
+    }
+    Ok(())
+}
+
+/// The state before the transaction with an index, for calls: they lay their overrides above it.
+pub(crate) fn call_state(
+    chain: &Chain,
+    block: &ChainBlock,
+    index: usize,
+    limits: Limits,
+) -> Result<CallState, ReplayError> {
+    let mut state = CallState::new(parent::state(chain, block)?);
+    let environment = chain.spec().evm_env(block.header());
+    block_hooks::pre_execution(&mut state, environment.clone(), &recovered(chain, block)?, chain.spec())?;
+    let end = index.min(block.transactions().len());
+    execute(&mut state, &environment, block, chain.block_senders(block)?, 0..end, limits)?;
+    Ok(state)
 }
 
 impl Backend {
@@ -199,7 +221,7 @@ impl Backend {
         mut finish: impl FnMut(usize, Transacted<I>, &mut ReplayState, &EvmEnv) -> Result<(T, EvmState), ReplayError>,
     ) -> Result<Vec<T>, ReplayError>
     where
-        I: for<'a> Inspector<alloy_evm::eth::EthEvmContext<&'a mut ReplayState>>,
+        I: for<'a> Inspector<EthEvmContext<&'a mut ReplayState>>,
     {
         let mut replay = Replay::new(self.chain(), block, limits)?;
         let mut results = Vec::with_capacity(block.transactions().len());

@@ -3,12 +3,11 @@
 use super::{block, limits};
 use crate::{
     Backend, MethodSet, RpcError,
-    replay::{Limits, Replay, ReplayError, ReplayState, Transacted, replayed},
+    replay::{Limits, Replay, ReplayError, Transacted, replayed},
 };
 use alloy_eips::BlockId;
 use alloy_primitives::{B256, map::HashSet};
 use alloy_rpc_types_trace::parity::{TraceResults, TraceResultsWithTransactionHash, TraceType};
-use braid_storage::StorageError;
 use revm::{DatabaseRef, state::EvmState};
 use revm_inspectors::tracing::{TracingInspector, TracingInspectorConfig};
 
@@ -38,17 +37,14 @@ pub(super) fn limits_of(backend: &Backend, types: &TraceTypes) -> Limits {
 }
 
 /// The traces of a transaction, and what it changes. `state` is that before it.
-pub(super) fn finish<S>(
+pub(super) fn finish<D: DatabaseRef<Error: Into<ReplayError>>>(
     transacted: Transacted<TracingInspector>,
     types: &TraceTypes,
-    state: &ReplayState<S>,
-) -> Result<(TraceResults, EvmState), ReplayError>
-where
-    S: DatabaseRef<Error = StorageError>,
-{
+    state: &D,
+) -> Result<(TraceResults, EvmState), ReplayError> {
     let builder = transacted.inspector.into_parity_builder();
     let results = builder.into_trace_results_with_state(&transacted.outcome, types, state);
-    Ok((results.map_err(ReplayError::from_state)?, transacted.outcome.state))
+    Ok((results.map_err(Into::into)?, transacted.outcome.state))
 }
 
 fn replay_transaction(backend: &Backend, hash: B256, types: &TraceTypes) -> Result<TraceResults, RpcError> {
