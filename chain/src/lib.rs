@@ -4,6 +4,7 @@
 //! * [`consensus`]: the rules that need no execution.
 //! * [`execution_engine`]: the same chain as consensus drives it.
 //! * [`payload`]: blocks of our own.
+//! * [`pool`]: transactions that wait for a block.
 //! * [`files`]: chains in files, to import and to export.
 //! * [`genesis`]: the first block of a chain, from a genesis file.
 //! * [`bundle`]: one block with all that is needed to execute it again, and the file format for it.
@@ -21,6 +22,7 @@ pub mod files;
 pub mod genesis;
 pub mod layouts;
 pub mod payload;
+pub mod pool;
 pub mod producer;
 #[cfg(test)]
 mod samples;
@@ -40,5 +42,6 @@ pub use execution_engine::ExecutionEngine;
 pub use files::{BlockFile, FileError, PlacedBlock};
 pub use genesis::{GenesisError, GenesisFile};
 pub use layouts::{LayoutError, NamedBundle, open};
+pub use pool::{Origin, PoolError, PoolOptions, PoolTransaction, TransactionPool};
 pub use producer::{MinedBlock, MiningMode, Producer, ProducerOptions, StateEdit};
 pub use validation::{Mismatch, Validation, validate};

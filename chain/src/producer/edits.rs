@@ -83,8 +83,10 @@ fn change(state: &StateView, edits: &[StateEdit]) -> Result<BlockChange, ChainEr
     let mut slots = BTreeMap::new();
     let mut contracts = Vec::new();
     for edit in edits {
-        let (StateEdit::Balance(address, _) | StateEdit::Nonce(address, _) | StateEdit::Code(address, _) | StateEdit::Slot(address, ..)) =
-            edit;
+        let (StateEdit::Balance(address, _)
+        | StateEdit::Nonce(address, _)
+        | StateEdit::Code(address, _)
+        | StateEdit::Slot(address, ..)) = edit;
         let known = accounts.get(address).copied();
         let mut account = match known {
             Some(account) => account,

@@ -120,11 +120,8 @@ impl Settings {
             extra_data: self.extra_data.clone(),
             ..PayloadAttributes::default()
         };
-        let overrides = HeaderOverrides {
-            base_fee: self.next_base_fee,
-            gas_limit: self.gas_limit,
-            ..HeaderOverrides::default()
-        };
+        let overrides =
+            HeaderOverrides { base_fee: self.next_base_fee, gas_limit: self.gas_limit, ..HeaderOverrides::default() };
         (attributes, overrides)
     }
 
