@@ -1,10 +1,11 @@
 //! `debug_`: tracers in the format of geth, raw encodings, witnesses.
 //!
-//! * `trace`: `debug_trace*`; `tracer` is one tracer as a client asks for it, `duration` reads its time limit.
+//! * `trace`: `debug_trace*` of blocks, `call` of calls; `tracer` is one tracer as a client asks for it, `duration` reads its time limit.
 //! * `raw`: encodings of blocks, headers, receipts and transactions.
 //! * `witness`: what is needed to execute a block without the rest of the state.
 //! * `state`: storage in the order of the trie, accounts that changed, roots between transactions.
 
+mod call;
 mod duration;
 mod raw;
 mod state;
@@ -26,18 +27,19 @@ use std::sync::Arc;
 pub(crate) fn register(methods: &mut MethodSet) {
     raw::register(methods);
     trace::register(methods);
+    call::register(methods);
     witness::register(methods);
     state::register(methods);
     methods.quick("debug_chainConfig() -> Object", "Chain id and forks, as a genesis file has them.", |backend, ()| {
         Ok(chain_config(backend))
     });
     methods.quick(
-        "debug_codeByHash(hash: Hash) -> Bytes",
+        "debug_codeByHash(hash: Hash) -> Bytes?",
         "Code of any account by its Keccak-256 hash, `null` if it is not known.",
         |backend, (hash,): (B256,)| code_by_hash(backend, hash),
     );
     methods.quick(
-        "debug_getBadBlocks() -> Array",
+        "debug_getBadBlocks() -> Object[]",
         "Blocks that were refused. They are not kept, so there are none.",
         |_, ()| Ok(Vec::<Value>::new()),
     );

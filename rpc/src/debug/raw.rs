@@ -22,12 +22,12 @@ pub(super) fn register(methods: &mut MethodSet) {
         Ok(rlp(&alloy_consensus::Block::new(block.header().clone(), block.body().clone())))
     });
     methods.slow(
-        "debug_getRawReceipts(block: BlockId) -> Array<Bytes>",
+        "debug_getRawReceipts(block: BlockId) -> Bytes[]",
         "Receipts of a block with their blooms (EIP-2718).",
         |backend, (id,): (BlockId,)| raw_receipts(backend, &required(backend, id)?),
     );
     methods.quick(
-        "debug_getRawTransaction(hash: Hash) -> Bytes",
+        "debug_getRawTransaction(hash: Hash) -> Bytes?",
         "A transaction as it was sent (EIP-2718), without the blobs; `null` if it is not known.",
         |backend, (PrefixedHash(hash),): (PrefixedHash,)| {
             let place = backend.chain().find_transaction(&hash)?;
@@ -35,7 +35,7 @@ pub(super) fn register(methods: &mut MethodSet) {
         },
     );
     methods.quick(
-        "debug_getRawTransactions(block: BlockId) -> Array<Bytes>",
+        "debug_getRawTransactions(block: BlockId) -> Bytes[]",
         "The transactions of a block as they were sent (EIP-2718), without blobs.",
         |backend, (id,): (BlockId,)| {
             let block = required(backend, id)?;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 pub(super) fn register(methods: &mut MethodSet) {
     methods.slow(
-        "debug_intermediateRoots(hash: Hash, options?: Object) -> Array<Hash>",
+        "debug_intermediateRoots(hash: Hash, options?: Object) -> Hash[]",
         "State root after each transaction of a block.",
         |backend, (hash, _): (B256, Option<Value>)| {
             let block = block_by_hash(backend, hash)?;

@@ -167,3 +167,59 @@ fn what_cannot_be_traced() {
     let by_rlp = node.call("debug_traceBlock", json!([raw])).unwrap();
     assert_eq!(by_rlp, node.call("debug_traceBlockByNumber", json!(["0x1"])).unwrap());
 }
+
+#[test]
+fn calls_are_traced() {
+    let Some(suite) = Suite::open() else { return };
+    let node = suite.node(64);
+    // Returns the word that is given to it, plus the value of slot 0.
+    let code = "0x60005460003501600052602060006000f3".replace("602060006000f3", "60206000f3");
+    let contract = "0x00000000000000000000000000000000000c0de0";
+    let word = format!("{:#066x}", 5);
+    let call = json!({ "to": contract, "input": word });
+    let overrides =
+        json!({ contract: { "code": code, "stateDiff": { format!("{:#066x}", 0): format!("{:#066x}", 7) } } });
+    let options = json!({ "stateOverrides": overrides });
+    let trace = node.call("debug_traceCall", json!([call, "latest", options])).unwrap();
+    assert_eq!(trace["returnValue"], format!("{:#066x}", 12), "{trace}");
+    assert_eq!(trace["structLogs"][1]["op"], "SLOAD");
+    let many = json!([[{ "transactions": [call, call] }], {}, { "tracer": "callTracer", "stateOverrides": overrides }]);
+    let many = node.call("debug_traceCallMany", many).unwrap();
+    assert_eq!(many[0].as_array().unwrap().len(), 2);
+    assert_eq!(many[0][1]["output"], format!("{:#066x}", 12));
+    let late = json!([{ "to": contract, "input": word }, "latest", { "stateOverrides": overrides, "timeout": "1ns" }]);
+    assert_eq!(node.call("debug_traceCall", late).unwrap_err()["code"], -32000);
+    let number = json!({ "blockOverrides": { "number": "0x1234" }, "stateOverrides": { contract: { "code": "0x4360005260206000f3" } } });
+    let trace = node.call("debug_traceCall", json!([{ "to": contract }, "latest", number])).unwrap();
+    assert_eq!(trace["returnValue"], format!("{:#066x}", 0x1234));
+    let endless =
+        json!({ "timeout": "50ms", "tracer": "noopTracer", "stateOverrides": { contract: { "code": "0x5b600056" } } });
+    let error = node.call("debug_traceCall", json!([{ "to": contract }, "latest", endless])).unwrap_err();
+    assert!(error["message"].as_str().unwrap().contains("timeout"), "{error}");
+}
+
+#[test]
+fn a_call_between_the_transactions_of_a_block() {
+    let Some(suite) = Suite::open() else { return };
+    let node = suite.node(64);
+    let chain = node.backend.chain();
+    let blocks = (1..=chain.head().number).map(|number| chain.block_by_number(number).unwrap().unwrap());
+    let block = blocks.max_by_key(|block| block.transactions().len()).unwrap();
+    let senders = chain.block_senders(&block).unwrap();
+    assert!(senders.len() > 1);
+    let id = json!(format!("{:#x}", block.number()));
+    // What the sender of the first transaction has, as a call sees it.
+    let reads_balance =
+        json!({ "code": format!("0x73{}3160005260206000f3", &senders[0].to_string()[2..].to_lowercase()) });
+    let contract = "0x00000000000000000000000000000000000c0de0";
+    let balance = |index: Value| {
+        let options = json!({ "txIndex": index, "stateOverrides": { contract: reads_balance } });
+        let trace = node.call("debug_traceCall", json!([{ "to": contract }, id, options])).unwrap();
+        trace["returnValue"].clone()
+    };
+    let parent = chain.state(&block.header().parent_hash).unwrap().account(senders[0]).unwrap().unwrap().balance;
+    let after = chain.state(&block.hash()).unwrap().account(senders[0]).unwrap().unwrap().balance;
+    assert_eq!(balance(json!("0x0")), format!("{parent:#066x}"));
+    assert_ne!(balance(json!("0x1")), format!("{parent:#066x}"));
+    assert_eq!(balance(Value::Null), format!("{after:#066x}"));
+}

@@ -21,7 +21,7 @@ pub(super) fn register(methods: &mut MethodSet) {
         |backend, (hash, options): (B256, Option<GethDebugTracingOptions>)| trace_transaction(backend, hash, options),
     );
     methods.slow(
-        "debug_traceBlockByNumber(block: BlockTag, options?: TracerOptions) -> Array",
+        "debug_traceBlockByNumber(block: BlockTag, options?: TracerOptions) -> Object[]",
         "What the transactions of a block did.",
         |backend, (number, options): (BlockNumberOrTag, Option<GethDebugTracingOptions>)| {
             let block = backend.block(Some(BlockId::Number(number)))?;
@@ -30,14 +30,14 @@ pub(super) fn register(methods: &mut MethodSet) {
         },
     );
     methods.slow(
-        "debug_traceBlockByHash(hash: Hash, options?: TracerOptions) -> Array",
+        "debug_traceBlockByHash(hash: Hash, options?: TracerOptions) -> Object[]",
         "What the transactions of a block did.",
         |backend, (hash, options): (B256, Option<GethDebugTracingOptions>)| {
             trace_block(backend, &block_by_hash(backend, hash)?, options)
         },
     );
     methods.slow(
-        "debug_traceBlock(block: Bytes, options?: TracerOptions) -> Array",
+        "debug_traceBlock(block: Bytes, options?: TracerOptions) -> Object[]",
         "What the transactions of a block did that is given as RLP. The chain must have the block.",
         |backend, (rlp, options): (Bytes, Option<GethDebugTracingOptions>)| {
             let block = Block::decode(&mut rlp.as_ref());

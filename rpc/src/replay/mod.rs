@@ -5,6 +5,7 @@
 //! it: it ends with the answer for the client and tries once more when the database moved on in the middle. [`Limits`] bound time and memory, [`error`] says
 //! what can go wrong, [`parent`] has the states that are needed where the tries of the parent count, [`roots`] the state roots between the transactions.
 
+mod calls;
 mod error;
 mod limits;
 mod parent;
@@ -12,6 +13,7 @@ mod roots;
 #[cfg(test)]
 pub(crate) mod suite;
 
+pub(crate) use calls::TracedCalls;
 pub(crate) use error::ReplayError;
 pub(crate) use limits::Limits;
 pub(crate) use parent::{parent_snapshot, recovered};

@@ -15,7 +15,7 @@ const MOST_BLOCKS: u64 = 1000;
 
 pub(super) fn register(methods: &mut MethodSet) {
     methods.slow(
-        "trace_filter(filter: TraceFilter) -> Array<Trace>",
+        "trace_filter(filter: TraceFilter) -> Trace[]",
         "Traces of a range of blocks (1,000 at most) by sender and recipient; `after` skips so many, `count` is how many to give.",
         |backend, (filter,): (Filter,)| find(backend, filter),
     );

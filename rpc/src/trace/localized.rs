@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 pub(super) fn register(methods: &mut MethodSet) {
     methods.slow(
-        "trace_block(block: BlockId) -> Array<Trace>",
+        "trace_block(block: BlockId) -> Trace[]?",
         "Traces of all transactions of a block, then its rewards; `null` if there is no such block.",
         |backend, (id,): (BlockId,)| {
             let Some(block) = block(backend, id)? else { return Ok(None) };
@@ -24,12 +24,12 @@ pub(super) fn register(methods: &mut MethodSet) {
         },
     );
     methods.slow(
-        "trace_transaction(hash: Hash) -> Array<Trace>",
+        "trace_transaction(hash: Hash) -> Trace[]?",
         "Traces of a transaction; `null` if it is in no block.",
         |backend, (hash,): (B256,)| of_transaction(backend, hash),
     );
     methods.slow(
-        "trace_get(hash: Hash, address: Array<Quantity>) -> Trace",
+        "trace_get(hash: Hash, address: Quantity[]) -> Trace?",
         "The trace of a transaction with this `traceAddress`: `[]` is the transaction itself, `[\"0x0\"]` its first call, and so on. `null` if \
          there is none.",
         |backend, (hash, address): (B256, Vec<Number>)| {

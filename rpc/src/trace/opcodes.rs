@@ -12,7 +12,7 @@ use revm_inspectors::opcode::OpcodeGasInspector;
 
 pub(super) fn register(methods: &mut MethodSet) {
     methods.slow(
-        "trace_transactionOpcodeGas(hash: Hash) -> Object",
+        "trace_transactionOpcodeGas(hash: Hash) -> Object?",
         "How often each instruction ran in a transaction, and its gas in all; `null` if it is in no block.",
         |backend, (hash,): (B256,)| {
             let Some(found) = backend.chain().find_transaction(&hash)? else { return Ok(None) };
@@ -24,7 +24,7 @@ pub(super) fn register(methods: &mut MethodSet) {
         },
     );
     methods.slow(
-        "trace_blockOpcodeGas(block: BlockId) -> Object",
+        "trace_blockOpcodeGas(block: BlockId) -> Object?",
         "How often each instruction ran in the transactions of a block, and its gas in all; `null` if there is no such block.",
         |backend, (id,): (BlockId,)| {
             let Some(block) = block(backend, id)? else { return Ok(None) };

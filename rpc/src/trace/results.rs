@@ -16,12 +16,12 @@ pub(super) type TraceTypes = HashSet<TraceType>;
 
 pub(super) fn register(methods: &mut MethodSet) {
     methods.slow(
-        "trace_replayTransaction(hash: Hash, types: Array<TraceType>) -> TraceResults",
+        "trace_replayTransaction(hash: Hash, types: TraceType[]) -> TraceResults",
         "Output, trace, VM trace and state diff of a transaction, as far as `types` names them (`trace`, `vmTrace`, `stateDiff`).",
         |backend, (hash, types): (B256, TraceTypes)| replay_transaction(backend, hash, &types),
     );
     methods.slow(
-        "trace_replayBlockTransactions(block: BlockId, types: Array<TraceType>) -> Array<TraceResults>",
+        "trace_replayBlockTransactions(block: BlockId, types: TraceType[]) -> TraceResults[]?",
         "The same for all transactions of a block; `null` if there is no such block.",
         |backend, (id, types): (BlockId, TraceTypes)| replay_block(backend, id, &types),
     );

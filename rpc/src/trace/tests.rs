@@ -99,3 +99,33 @@ fn what_is_not_there() {
     assert_eq!(node.call("trace_replayTransaction", json!([unknown, ["trace"]])).unwrap_err()["code"], -32000);
     assert_eq!(node.call("trace_replayTransaction", json!([unknown, ["other"]])).unwrap_err()["code"], -32602);
 }
+
+#[test]
+fn calls() {
+    let Some(suite) = Suite::open() else { return };
+    let node = suite.node(64);
+    let contract = "0x00000000000000000000000000000000000c0de0";
+    // Adds one to slot 0 and returns it.
+    let overrides = json!({ contract: { "code": "0x6001600054018060005560005260206000f3" } });
+    let types = json!(["trace", "stateDiff", "vmTrace"]);
+    let result = node.call("trace_call", json!([{ "to": contract }, types, "latest", overrides])).unwrap();
+    assert_eq!(result["output"], format!("{:#066x}", 1), "{result}");
+    assert_eq!(result["trace"][0]["action"]["to"], contract);
+    assert_eq!(result["stateDiff"][contract]["storage"][format!("{:#066x}", 0)]["*"]["to"], format!("{:#066x}", 1));
+    assert!(!result["vmTrace"]["ops"].as_array().unwrap().is_empty());
+    // Each call sees what those before it did: the second creation has another address.
+    let create = json!([{ "data": "0x" }, ["trace"]]);
+    let results = node.call("trace_callMany", json!([[create, create], "latest"])).unwrap();
+    let address = |index: usize| results[index]["trace"][0]["result"]["address"].clone();
+    assert!(address(0).is_string(), "{results}");
+    assert_ne!(address(0), address(1));
+    let chain = node.backend.chain();
+    let block = chain.block_by_number(chain.head().number).unwrap().unwrap();
+    let raw = node.call("debug_getRawTransactions", json!([format!("{:#x}", block.number())])).unwrap();
+    if let Some(raw) = raw.as_array().unwrap().first() {
+        let result =
+            node.call("trace_rawTransaction", json!([raw, ["trace"], format!("{:#x}", block.number())])).unwrap();
+        assert_eq!(result["trace"][0]["action"]["from"], json!(chain.block_senders(&block).unwrap()[0]));
+    }
+    assert_eq!(node.call("trace_rawTransaction", json!(["0x02ff", ["trace"]])).unwrap_err()["code"], -32602);
+}
