@@ -22,6 +22,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+type AnyError = Box<dyn Error + Send + Sync>;
+
 /// Transactions of one batch.
 const BATCH: usize = 100;
 /// Gas limits of the blocks that are chosen for.
@@ -40,7 +42,7 @@ fn main() {
     }
 }
 
-fn run(transfers: u64, senders: u64) -> Result<(), Box<dyn Error>> {
+fn run(transfers: u64, senders: u64) -> Result<(), AnyError> {
     let keys: Vec<B256> = (0..senders).map(|number| keccak256(number.to_be_bytes())).collect();
     let signed: Result<Vec<Bytes>, _> = (0..transfers)
         .into_par_iter()
@@ -103,7 +105,7 @@ fn options() -> PoolOptions {
     PoolOptions { pending: large, sender_pending: large, bytes: usize::MAX, ..PoolOptions::default() }
 }
 
-fn sign(key: B256, nonce: u64, number: u64) -> Result<Bytes, Box<dyn Error + Send + Sync>> {
+fn sign(key: B256, nonce: u64, number: u64) -> Result<Bytes, AnyError> {
     let transaction = TxEip1559 {
         chain_id: 1,
         nonce,
@@ -120,12 +122,12 @@ fn sign(key: B256, nonce: u64, number: u64) -> Result<Bytes, Box<dyn Error + Sen
 }
 
 /// A chain of nothing but its genesis, in which every key has ether.
-fn chain(keys: &[B256]) -> Result<Chain, Box<dyn Error>> {
+fn chain(keys: &[B256]) -> Result<Chain, AnyError> {
     let spec = ChainSpec::from_suite_fork("Shanghai")?;
     let record = AccountRecord { nonce: 0, balance: U256::from(10).pow(U256::from(24)), code_hash: KECCAK256_EMPTY };
-    let addresses: Result<Vec<Address>, _> =
-        keys.iter().map(|key| recover_signer(&sign_message(*key, B256::ZERO)?, B256::ZERO)).collect();
-    let addresses = addresses?;
+    let address =
+        |key: &B256| -> Result<Address, AnyError> { Ok(recover_signer(&sign_message(*key, B256::ZERO)?, B256::ZERO)?) };
+    let addresses = keys.iter().map(address).collect::<Result<Vec<_>, _>>()?;
     let header = Header {
         gas_limit: 1_000_000_000,
         base_fee_per_gas: Some(INITIAL_BASE_FEE),
