@@ -125,8 +125,20 @@ mod tests {
             Shanghai, SpuriousDragon, Tangerine,
         };
         let forks = [
-            Frontier, Homestead, Tangerine, SpuriousDragon, Byzantium, Petersburg, Istanbul, Berlin, London, Paris,
-            Shanghai, Cancun, Prague, Osaka,
+            Frontier,
+            Homestead,
+            Tangerine,
+            SpuriousDragon,
+            Byzantium,
+            Petersburg,
+            Istanbul,
+            Berlin,
+            London,
+            Paris,
+            Shanghai,
+            Cancun,
+            Prague,
+            Osaka,
         ];
         for hardfork in forks {
             let dev = DevGenesis { hardfork, accounts: vec![Address::repeat_byte(1)], ..DevGenesis::default() };

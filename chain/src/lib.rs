@@ -23,7 +23,7 @@ pub mod genesis;
 pub mod layouts;
 pub mod payload;
 pub mod pool;
-//PROD pub mod producer;
+pub mod producer;
 #[cfg(test)]
 mod samples;
 pub mod senders;
@@ -37,10 +37,11 @@ pub use chain::{
     StateView, Timings, TransactionPlace,
 };
 pub use dev_genesis::{CREATE2_DEPLOYER, DEV_BASE_FEE, DEV_CHAIN_ID, DEV_GAS_LIMIT, DevGenesis};
+pub use execution::block_change;
 pub use execution_engine::ExecutionEngine;
-//PROD pub use producer::{MiningMode, Producer, ProducerOptions, StateEdit};
 pub use files::{BlockFile, FileError, PlacedBlock};
 pub use genesis::{GenesisError, GenesisFile};
 pub use layouts::{LayoutError, NamedBundle, open};
 pub use pool::{Origin, PoolError, PoolOptions, PoolTransaction, TransactionPool};
+pub use producer::{MinedBlock, MiningMode, Producer, ProducerOptions, StateEdit};
 pub use validation::{Mismatch, Validation, validate};

@@ -5,6 +5,7 @@
 //! * `server` brings them to HTTP, WebSocket and IPC.
 //! * [`RpcError`] is what a client gets when a call fails.
 
+mod accounts;
 mod admin;
 mod backend;
 mod block_id;
@@ -20,6 +21,7 @@ mod methods;
 mod namespaces;
 mod net;
 mod ots;
+mod replay;
 mod rpc_info;
 mod server;
 mod simulate;
@@ -29,6 +31,8 @@ mod trace;
 mod txpool;
 mod web3;
 
+pub use accounts::Accounts;
 pub use backend::{Backend, RpcOptions};
 pub use error::RpcError;
 pub use methods::MethodSet;
+pub use server::{Cors, Hosts, HttpOptions, Limits, RunningServer, ServerError, serve_engine, serve_http, serve_ipc};

@@ -220,7 +220,14 @@ impl Builder<'_> {
         let value = tips(&header, &body.transactions, &outcome);
         let layer = Layer::new(header.number, header.hash_slow(), header.parent_hash, change, update);
         let block = ExecutedBlock { header, body, receipts: outcome.receipts, layer: Arc::new(layer) };
-        Ok(BuiltPayload { block: Arc::new(block), senders, requests: outcome.requests, value, invalid: Vec::new(), total_difficulty })
+        Ok(BuiltPayload {
+            block: Arc::new(block),
+            senders,
+            requests: outcome.requests,
+            value,
+            invalid: Vec::new(),
+            total_difficulty,
+        })
     }
 }
 
