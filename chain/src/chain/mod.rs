@@ -7,6 +7,7 @@
 //! A reorganisation among the blocks in memory does not touch the disk. One that reaches below them unwinds the database first.
 
 mod build;
+mod early;
 mod error;
 mod folding;
 mod heads;

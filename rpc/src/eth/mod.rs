@@ -1,6 +1,34 @@
 //! `eth_`: blocks, states, transactions, fees, logs, accounts of the node.
+//!
+//! `json` is how things are written; every other module is a group of methods.
+
+mod access_list;
+mod blocks;
+mod capabilities;
+mod fees;
+mod fork_config;
+pub(crate) mod json;
+mod logs;
+mod node_info;
+mod receipts;
+mod state;
+mod transactions;
+
+pub(crate) use fees::{FeeHistoryCache, GasPriceOracle};
+pub(crate) use logs::LogFilter;
 
 use crate::MethodSet;
 
 /// Registers the methods.
-pub(crate) const fn register(_methods: &mut MethodSet) {}
+pub(crate) fn register(methods: &mut MethodSet) {
+    node_info::register(methods);
+    fork_config::register(methods);
+    capabilities::register(methods);
+    state::register(methods);
+    blocks::register(methods);
+    transactions::register(methods);
+    receipts::register(methods);
+    access_list::register(methods);
+    logs::register(methods);
+    fees::register(methods);
+}
