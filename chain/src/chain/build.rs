@@ -3,7 +3,7 @@
 use super::{Chain, ChainBlock, ChainError, tree::TreeBlock};
 use crate::{
     execution_engine::ForkChoiceError,
-    payload::{Builder, BuiltPayload, PayloadAttributes, PayloadId, Template},
+    payload::{Builder, BuiltPayload, HeaderOverrides, PayloadAttributes, PayloadId, Template, TransactionSource},
 };
 use alloy_consensus::{Header, transaction::Recovered};
 use alloy_primitives::{B256, U256};
@@ -19,28 +19,48 @@ impl Chain {
         attributes: &PayloadAttributes,
         candidates: Vec<Recovered<Transaction>>,
     ) -> Result<BuiltPayload, ChainError> {
-        self.build_with(parent, attributes, |_| candidates)
+        self.build_with(parent, attributes, &HeaderOverrides::default(), |_| candidates)
+    }
+
+    /// Builds a block of transactions from a source, and with some things otherwise than the rules say. The head does not move.
+    pub(crate) fn build_from(
+        &self,
+        parent: B256,
+        attributes: &PayloadAttributes,
+        overrides: &HeaderOverrides,
+        source: &dyn TransactionSource,
+    ) -> Result<BuiltPayload, ChainError> {
+        let below = self.tree.read().parent(&parent).ok_or(ChainError::UnknownBlock(parent))?.header;
+        self.build_with(parent, attributes, overrides, |template| {
+            source.best(&below, template.base_fee(), template.gas_limit())
+        })
     }
 
     /// The header of a block with these attributes on `parent`, as far as it is known before its transactions are. Whether proof of work has ended
     /// is told by the parent.
-    pub fn next_header(&self, parent: &ChainBlock, attributes: &PayloadAttributes) -> Header {
+    pub fn next_header(
+        &self,
+        parent: &ChainBlock,
+        attributes: &PayloadAttributes,
+        overrides: &HeaderOverrides,
+    ) -> Header {
         let parent_total_difficulty = self
             .total_difficulty(&parent.hash())
             .unwrap_or_else(|| if parent.header().difficulty.is_zero() { U256::MAX } else { U256::ZERO });
-        Template::new(parent.header(), parent_total_difficulty, attributes, &self.spec).into_header()
+        Template::new(parent.header(), parent_total_difficulty, attributes, &self.spec).with(overrides).into_header()
     }
 
     fn build_with(
         &self,
         parent: B256,
         attributes: &PayloadAttributes,
+        overrides: &HeaderOverrides,
         candidates: impl FnOnce(&Template) -> Vec<Recovered<Transaction>>,
     ) -> Result<BuiltPayload, ChainError> {
         let mut executor = self.executor.lock();
         self.make_room_for(&parent)?;
         let below = self.tree.read().parent(&parent).ok_or(ChainError::UnknownBlock(parent))?;
-        let template = Template::new(&below.header, below.total_difficulty, attributes, &self.spec);
+        let template = Template::new(&below.header, below.total_difficulty, attributes, &self.spec).with(overrides);
         let candidates = candidates(&template);
         let snapshot = self.snapshot(parent)?;
         let builder = Builder { engine: executor.engine(), parent: &snapshot, spec: &self.spec };
@@ -61,7 +81,7 @@ impl Chain {
             return Err(ForkChoiceError::Attributes { timestamp: attributes.timestamp, head: parent.timestamp });
         }
         let source = Arc::clone(&self.source.read());
-        let built = self.build_with(head, &attributes, |template| {
+        let built = self.build_with(head, &attributes, &HeaderOverrides::default(), |template| {
             source.best(&parent, template.base_fee(), template.gas_limit())
         })?;
         self.payloads.lock().insert(id, Arc::new(built));

@@ -6,6 +6,7 @@
 //!
 //! A reorganisation among the blocks in memory does not touch the disk. One that reaches below them unwinds the database first.
 
+mod amend;
 mod build;
 mod early;
 mod error;

@@ -1,6 +1,6 @@
 //! A block is made: a header that follows from the parent, the candidates that can be executed, and what execution says.
 
-use super::PayloadAttributes;
+use super::{HeaderOverrides, PayloadAttributes};
 use crate::{
     ChainError, InvalidReason,
     consensus::{gas_limits, next_base_fee, next_difficulty, next_excess_blob_gas, parent_gas_limit},
@@ -82,6 +82,19 @@ impl Template {
         }
         let total_difficulty = parent_total_difficulty.saturating_add(header.difficulty);
         Self { header, withdrawals, total_difficulty }
+    }
+
+    /// The same with some things otherwise.
+    pub(crate) fn with(mut self, overrides: &HeaderOverrides) -> Self {
+        let header = &mut self.header;
+        if header.base_fee_per_gas.is_some() {
+            header.base_fee_per_gas = overrides.base_fee.or(header.base_fee_per_gas);
+        }
+        if header.excess_blob_gas.is_some() {
+            header.excess_blob_gas = overrides.excess_blob_gas.or(header.excess_blob_gas);
+        }
+        header.gas_limit = overrides.gas_limit.unwrap_or(header.gas_limit);
+        self
     }
 
     /// Base fee of the block, in wei; zero before London.

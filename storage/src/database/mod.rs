@@ -6,6 +6,7 @@
 //! One transaction writes everything of one or more blocks, so at every instant the tables hold exactly the state after
 //! their head. Writers are serialised by a lock; readers never wait for them.
 
+pub(crate) mod amend;
 mod append;
 mod blocks;
 mod durable;
