@@ -1,9 +1,13 @@
 //! What every method works on.
 
-use crate::slow::SlowCalls;
+use crate::{
+    eth::{FeeHistoryCache, GasPriceOracle},
+    slow::SlowCalls,
+};
 use alloy_primitives::U256;
 use braid_chain::{Chain, ChainBlock, payload::PayloadAttributes};
 use std::{
+    path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -29,6 +33,8 @@ pub struct RpcOptions {
     pub filter_lifetime: Duration,
     /// Whether methods that change the chain at will are offered (`anvil_`, `hardhat_`, `evm_`), and accounts that the node signs for.
     pub development: bool,
+    /// Folder of the database, if it has one (`admin_datadir`).
+    pub datadir: Option<PathBuf>,
 }
 
 impl Default for RpcOptions {
@@ -43,6 +49,7 @@ impl Default for RpcOptions {
             waiting_calls: 4096,
             filter_lifetime: Duration::from_secs(5 * 60),
             development: false,
+            datadir: None,
         }
     }
 }
@@ -53,13 +60,16 @@ pub struct Backend {
     chain: Arc<Chain>,
     options: RpcOptions,
     slow: Arc<SlowCalls>,
+    gas_prices: GasPriceOracle,
+    fee_histories: FeeHistoryCache,
 }
 
 impl Backend {
     /// For a chain.
     pub fn new(chain: Arc<Chain>, options: RpcOptions) -> Arc<Self> {
         let slow = SlowCalls::new(options.slow_calls, options.waiting_calls, options.call_timeout);
-        Arc::new(Self { chain, options, slow })
+        let (gas_prices, fee_histories) = <_>::default();
+        Arc::new(Self { chain, options, slow, gas_prices, fee_histories })
     }
 
     /// What a block on `parent` would be if it were made now.
@@ -86,5 +96,15 @@ impl Backend {
     /// Where slow calls run.
     pub(crate) const fn slow(&self) -> &Arc<SlowCalls> {
         &self.slow
+    }
+
+    /// What to offer for a transaction.
+    pub(crate) const fn gas_prices(&self) -> &GasPriceOracle {
+        &self.gas_prices
+    }
+
+    /// What was paid in recent blocks.
+    pub(crate) const fn fee_histories(&self) -> &FeeHistoryCache {
+        &self.fee_histories
     }
 }

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn register(methods: &mut MethodSet) {
     methods.quick(
         "eth_config() -> ForkConfig",
-        "The current, the next and the last fork (EIP-7910).",
+        "The fork that holds now, the next one and the last one that is planned (EIP-7910).",
         |backend, ()| config(backend),
     );
 }
@@ -33,8 +33,8 @@ fn config(backend: &Backend) -> Result<EthConfig, RpcError> {
         .collect();
     // What is active at genesis counts as a fork at zero, if blobs are there already.
     let current = times.range(..=now).next_back().copied().unwrap_or(0);
-    let last = times.range(..current).next_back().copied().or_else(|| (current > 0).then_some(0));
-    let next = times.range(now + 1..).next_back().copied();
+    let coming = || times.range(now + 1..).copied();
+    let (next, last) = (coming().next(), coming().next_back());
     let at = |time: u64| fork_config(chain, &genesis, time);
     let current = at(current).ok_or_else(|| RpcError::server("the current fork has no blobs, so no configuration"))?;
     Ok(EthConfig { current, next: next.and_then(at), last: last.and_then(at) })
@@ -78,10 +78,10 @@ fn system_contracts(chain: &Chain, time: u64) -> BTreeMap<SystemContract, Addres
 
 /// The hash over the first block and every fork up to a time (EIP-2124): forks by block first, then those by time, each place once.
 fn fork_hash(chain: &Chain, genesis: &Header, time: u64) -> ForkHash {
-    let (mut blocks, mut times) = (BTreeSet::new(), BTreeSet::new());
+    let (mut blocks, mut times) = (BTreeSet::from_iter(chain.spec().netsplit_block()), BTreeSet::new());
     for fork in EthereumHardfork::VARIANTS {
         match chain.spec().ethereum_fork_activation(*fork) {
-            ForkCondition::Block(number) | ForkCondition::TTD { fork_block: Some(number), .. } => blocks.insert(number),
+            ForkCondition::Block(number) => blocks.insert(number),
             ForkCondition::Timestamp(at) if at <= time && at > genesis.timestamp => times.insert(at),
             _ => false,
         };

@@ -10,6 +10,7 @@ mod fork_config;
 pub(crate) mod json;
 mod logs;
 mod node_info;
+mod pool_view;
 mod receipts;
 mod state;
 mod transactions;

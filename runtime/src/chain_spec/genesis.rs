@@ -43,6 +43,7 @@ impl ChainSpec {
             merge,
             blob_forks,
             deposit_contract: config.deposit_contract_address,
+            netsplit: config.merge_netsplit_block,
             transactions_only: false,
             contract_senders: false,
         })

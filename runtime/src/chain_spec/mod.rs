@@ -96,6 +96,8 @@ pub struct ChainSpec {
     /// In the order of the forks.
     blob_forks: Vec<BlobFork>,
     deposit_contract: Option<Address>,
+    /// See [`ChainSpec::netsplit_block`].
+    netsplit: Option<u64>,
     /// See [`ChainSpec::with_transactions_only`].
     transactions_only: bool,
     /// See [`ChainSpec::with_contract_senders`].
@@ -175,6 +177,11 @@ impl ChainSpec {
     /// Whether blocks do nothing beside executing their transactions.
     pub const fn has_transactions_only(&self) -> bool {
         self.transactions_only
+    }
+
+    /// Number of the block that parted from those who did not follow the merge: nothing changes there but the fork id (EIP-2124).
+    pub const fn netsplit_block(&self) -> Option<u64> {
+        self.netsplit
     }
 
     /// Total difficulty (sum of the difficulties from genesis on) at which proof of work ends, if the chain has one.

@@ -76,6 +76,7 @@ impl ChainSpec {
             merge,
             blob_forks,
             deposit_contract,
+            netsplit: None,
             transactions_only: false,
             contract_senders: false,
         }

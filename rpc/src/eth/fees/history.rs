@@ -114,7 +114,8 @@ impl Backend {
             let tips = if is_pending || header.gas_used == 0 {
                 Arc::from([])
             } else {
-                self.tips(&self.chain().block_by_number(number)?.ok_or_else(missing)?)?
+                let block = self.chain().block_by_number(number)?.ok_or_else(missing)?;
+                self.tips(&block)?
             };
             rewards.push(at_percentiles(&tips, header.gas_used, percentiles));
         }

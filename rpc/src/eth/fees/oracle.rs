@@ -88,11 +88,11 @@ fn is_nearly_full(header: &Header) -> bool {
 
 fn lowest_tips(header: &Header, transactions: &[Transaction]) -> Vec<u128> {
     let base_fee = header.base_fee_per_gas.unwrap_or_default();
-    let has_own_tip = |transaction: &&Transaction| {
+    let has_own_tip = |transaction: &Transaction| {
         header.base_fee_per_gas.is_none()
             || transaction.max_priority_fee_per_gas().is_some_and(|tip| tip < transaction.max_fee_per_gas())
     };
-    let tips = transactions.iter().filter(has_own_tip);
+    let tips = transactions.iter().filter(|transaction| has_own_tip(transaction));
     let mut tips: Vec<u128> = tips.filter_map(|transaction| transaction.effective_tip_per_gas(base_fee)).collect();
     tips.sort_unstable();
     tips.truncate(TIPS_OF_BLOCK);

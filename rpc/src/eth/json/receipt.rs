@@ -34,7 +34,7 @@ pub(crate) struct ReceiptJson<'a> {
 
 impl Serialize for ReceiptJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { receipt, transaction: tx, sender, block, .. } = self;
+        let &Self { receipt, transaction: tx, ref sender, ref block, .. } = self;
         let mut map = serializer.serialize_map(None)?;
         if let Some(blob_gas) = tx.blob_gas_used() {
             map.serialize_entry("blobGasUsed", &Quantity::from(blob_gas))?;

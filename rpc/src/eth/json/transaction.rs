@@ -33,14 +33,14 @@ impl<'a> TransactionJson<'a> {
 
 impl Serialize for TransactionJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { transaction: tx, sender, mined } = self;
+        let Self { transaction: tx, sender, mined } = *self;
         let mut map = serializer.serialize_map(None)?;
         let number = |value: u64| Quantity::from(value);
         map.serialize_entry("blockHash", &mined.map(|mined| mined.block.hash))?;
         map.serialize_entry("blockNumber", &mined.map(|mined| number(mined.block.number)))?;
         map.serialize_entry("blockTimestamp", &mined.map(|mined| number(mined.block.timestamp)))?;
         map.serialize_entry("transactionIndex", &mined.map(|mined| Quantity::from(mined.index)))?;
-        map.serialize_entry("from", sender)?;
+        map.serialize_entry("from", &sender)?;
         map.serialize_entry("gas", &number(tx.gas_limit()))?;
         // What it pays, once that is known; the most that it pays before.
         let base_fee = mined.and_then(|mined| mined.block.base_fee);
