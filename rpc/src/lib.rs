@@ -32,3 +32,4 @@ mod web3;
 pub use backend::{Backend, RpcOptions};
 pub use error::RpcError;
 pub use methods::MethodSet;
+pub use server::{Cors, Hosts, HttpOptions, Limits, RunningServer, ServerError, serve_engine, serve_http, serve_ipc};

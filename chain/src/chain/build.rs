@@ -19,20 +19,24 @@ impl Chain {
         attributes: &PayloadAttributes,
         candidates: Vec<Recovered<Transaction>>,
     ) -> Result<BuiltPayload, ChainError> {
-        self.build_with(parent, attributes, &HeaderOverrides::default(), |_| candidates)
+        self.build_with(parent, attributes, &HeaderOverrides::default(), |_| Some(candidates))?
+            .ok_or(ChainError::UnknownBlock(parent))
     }
 
-    /// Builds a block of transactions from a source, and with some things otherwise than the rules say. The head does not move.
+    /// Builds a block of transactions from a source, and with some things otherwise than the rules say; none if `is_wanted` says so of the candidates.
+    /// The head does not move.
     pub(crate) fn build_from(
         &self,
         parent: B256,
         attributes: &PayloadAttributes,
         overrides: &HeaderOverrides,
         source: &dyn TransactionSource,
-    ) -> Result<BuiltPayload, ChainError> {
+        is_wanted: impl FnOnce(&[Recovered<Transaction>]) -> bool,
+    ) -> Result<Option<BuiltPayload>, ChainError> {
         let below = self.tree.read().parent(&parent).ok_or(ChainError::UnknownBlock(parent))?.header;
         self.build_with(parent, attributes, overrides, |template| {
-            source.best(&below, template.base_fee(), template.gas_limit())
+            let candidates = source.best(&below, template.base_fee(), template.gas_limit());
+            is_wanted(&candidates).then_some(candidates)
         })
     }
 
@@ -55,19 +59,19 @@ impl Chain {
         parent: B256,
         attributes: &PayloadAttributes,
         overrides: &HeaderOverrides,
-        candidates: impl FnOnce(&Template) -> Vec<Recovered<Transaction>>,
-    ) -> Result<BuiltPayload, ChainError> {
+        candidates: impl FnOnce(&Template) -> Option<Vec<Recovered<Transaction>>>,
+    ) -> Result<Option<BuiltPayload>, ChainError> {
         let mut executor = self.executor.lock();
         self.make_room_for(&parent)?;
         let below = self.tree.read().parent(&parent).ok_or(ChainError::UnknownBlock(parent))?;
         let template = Template::new(&below.header, below.total_difficulty, attributes, &self.spec).with(overrides);
-        let candidates = candidates(&template);
+        let Some(candidates) = candidates(&template) else { return Ok(None) };
         let snapshot = self.snapshot(parent)?;
         let builder = Builder { engine: executor.engine(), parent: &snapshot, spec: &self.spec };
         let built = builder.build(template, candidates)?;
         let block = TreeBlock { block: Arc::clone(&built.block), total_difficulty: built.total_difficulty };
         self.tree.write().insert(block);
-        Ok(built)
+        Ok(Some(built))
     }
 
     /// Builds a block on the head from the transaction source, and keeps it to be fetched.
@@ -82,8 +86,9 @@ impl Chain {
         }
         let source = Arc::clone(&self.source.read());
         let built = self.build_with(head, &attributes, &HeaderOverrides::default(), |template| {
-            source.best(&parent, template.base_fee(), template.gas_limit())
+            Some(source.best(&parent, template.base_fee(), template.gas_limit()))
         })?;
+        let built = built.ok_or(ChainError::UnknownBlock(head))?;
         self.payloads.lock().insert(id, Arc::new(built));
         Ok(id)
     }

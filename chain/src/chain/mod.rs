@@ -120,6 +120,17 @@ impl Chain {
         Ok(self.database.flush()?)
     }
 
+    /// Writes every canonical block to disk, without waiting for it to be durable.
+    pub fn write(&self) -> Result<(), ChainError> {
+        let _writer = self.executor.lock();
+        self.write_all()
+    }
+
+    /// Whether every canonical block is written.
+    pub fn is_written(&self) -> bool {
+        self.tree.read().depth() == 0
+    }
+
     fn write_all(&self) -> Result<(), ChainError> {
         loop {
             self.folding.wait();

@@ -13,7 +13,7 @@ use alloy_consensus::{
 };
 use alloy_eips::{eip7685::Requests, eip7928::compute_block_access_list_hash};
 use alloy_hardforks::EthereumHardforks;
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, B256, U256};
 use braid_runtime::{
     AccessHints, Block, BlockError, BlockOutcome, ChainSpec, Engine, InvalidBlock, Outputs, RecoveredBlock, Transaction,
 };
@@ -31,6 +31,8 @@ pub struct BuiltPayload {
     pub requests: Requests,
     /// What the fee recipient earns by tips, in wei.
     pub value: U256,
+    /// Candidates that cannot be executed, with the reason.
+    pub invalid: Vec<(B256, String)>,
     /// Sum of the difficulties from the first block to this one.
     pub(crate) total_difficulty: U256,
 }
@@ -128,6 +130,7 @@ impl Builder<'_> {
         candidates: Vec<Recovered<Transaction>>,
     ) -> Result<BuiltPayload, ChainError> {
         let mut chosen = self.fitting(&template, candidates);
+        let mut invalid = Vec::new();
         loop {
             let (transactions, senders): (Vec<_>, Vec<_>) =
                 chosen.iter().map(|tx| (tx.inner().clone(), tx.signer())).unzip();
@@ -143,10 +146,15 @@ impl Builder<'_> {
             };
             let hints = AccessHints::Predicted;
             let index = match self.engine.execute_block(self.parent, &block, self.spec, hints, outputs) {
-                Ok(outcome) => return self.seal(block, outcome, template.total_difficulty),
-                Err(BlockError::Invalid(
-                    InvalidBlock::Transaction { index, .. } | InvalidBlock::BlockGasExceeded { index, .. },
-                )) => index,
+                Ok(outcome) => {
+                    let built = self.seal(block, outcome, template.total_difficulty)?;
+                    return Ok(BuiltPayload { invalid, ..built });
+                }
+                Err(BlockError::Invalid(error @ InvalidBlock::Transaction { index, .. })) => {
+                    invalid.push((*chosen[index].tx_hash(), error.to_string()));
+                    index
+                }
+                Err(BlockError::Invalid(InvalidBlock::BlockGasExceeded { index, .. })) => index,
                 Err(error) => return Err(error.into()),
             };
             // What the same sender sent later cannot be executed without this one.
@@ -212,7 +220,14 @@ impl Builder<'_> {
         let value = tips(&header, &body.transactions, &outcome);
         let layer = Layer::new(header.number, header.hash_slow(), header.parent_hash, change, update);
         let block = ExecutedBlock { header, body, receipts: outcome.receipts, layer: Arc::new(layer) };
-        Ok(BuiltPayload { block: Arc::new(block), senders, requests: outcome.requests, value, total_difficulty })
+        Ok(BuiltPayload {
+            block: Arc::new(block),
+            senders,
+            requests: outcome.requests,
+            value,
+            invalid: Vec::new(),
+            total_difficulty,
+        })
     }
 }
 

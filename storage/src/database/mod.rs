@@ -9,6 +9,7 @@
 pub(crate) mod amend;
 mod append;
 mod blocks;
+mod dump;
 mod durable;
 pub(crate) mod history;
 mod maintenance;
@@ -26,6 +27,7 @@ mod writer;
 mod tests;
 
 pub use append::ExecutedBlock;
+pub use dump::DumpedAccount;
 pub use maintenance::DatabaseStats;
 pub use open::{Genesis, SCHEMA_VERSION};
 pub use options::{ChainIdentity, DatabaseOptions, Durability, HistoryLimit};
