@@ -2,8 +2,8 @@
 
 use super::{Chain, ChainBlock, ChainError};
 use crate::execution::early_roots;
-use braid_runtime::{Block, RecoveredBlock};
 use alloy_primitives::B256;
+use braid_runtime::{Block, RecoveredBlock};
 
 impl Chain {
     /// The state root after each transaction of a block before Byzantium. They are stored nowhere: the block is executed again.

@@ -31,15 +31,15 @@ pub(super) fn register(methods: &mut MethodSet) {
         about,
         |backend, (id,): (BlockId,)| count(backend, id, |block| block.transactions().len()),
     );
-    methods.quick(
-        "eth_getBlockTransactionCountByHash(hash: Hash) -> Quantity?",
-        about,
-        |backend, (hash,): (B256,)| count(backend, hash.into(), |block| block.transactions().len()),
-    );
-    let about = "How many ommers a block has.";
-    methods.quick("eth_getUncleCountByBlockNumber(block: BlockTag) -> Quantity?", about, |backend, (id,): (BlockId,)| {
-        count(backend, id, |block| block.body().ommers.len())
+    methods.quick("eth_getBlockTransactionCountByHash(hash: Hash) -> Quantity?", about, |backend, (hash,): (B256,)| {
+        count(backend, hash.into(), |block| block.transactions().len())
     });
+    let about = "How many ommers a block has.";
+    methods.quick(
+        "eth_getUncleCountByBlockNumber(block: BlockTag) -> Quantity?",
+        about,
+        |backend, (id,): (BlockId,)| count(backend, id, |block| block.body().ommers.len()),
+    );
     methods.quick("eth_getUncleCountByBlockHash(hash: Hash) -> Quantity?", about, |backend, (hash,): (B256,)| {
         count(backend, hash.into(), |block| block.body().ommers.len())
     });
@@ -95,11 +95,7 @@ fn header(backend: &Backend, id: BlockId) -> Result<Written, RpcError> {
     written(&HeaderJson { hash: Some(block.hash()), header: block.header() })
 }
 
-fn count(
-    backend: &Backend,
-    id: BlockId,
-    count: impl Fn(&ChainBlock) -> usize,
-) -> Result<Option<Quantity>, RpcError> {
+fn count(backend: &Backend, id: BlockId, count: impl Fn(&ChainBlock) -> usize) -> Result<Option<Quantity>, RpcError> {
     if id.is_pending() {
         return Ok(Some(Quantity(0)));
     }

@@ -78,7 +78,7 @@ fn system_contracts(chain: &Chain, time: u64) -> BTreeMap<SystemContract, Addres
 
 /// The hash over the first block and every fork up to a time (EIP-2124): forks by block first, then those by time, each place once.
 fn fork_hash(chain: &Chain, genesis: &Header, time: u64) -> ForkHash {
-    let (mut blocks, mut times) = (BTreeSet::from_iter(chain.spec().netsplit_block()), BTreeSet::new());
+    let (mut blocks, mut times) = (BTreeSet::from_iter(chain.spec().more_id_blocks().iter().copied()), BTreeSet::new());
     for fork in EthereumHardfork::VARIANTS {
         match chain.spec().ethereum_fork_activation(*fork) {
             ForkCondition::Block(number) => blocks.insert(number),

@@ -14,9 +14,8 @@ pub(super) fn register(methods: &mut MethodSet) {
     methods.quick("eth_syncing() -> Boolean", "Whether blocks are being fetched: never.", |_, ()| Ok(false));
     methods.quick("eth_mining() -> Boolean", "Whether the node mines with proof of work: never.", |_, ()| Ok(false));
     methods.quick("eth_hashrate() -> Quantity", "Hashes a second of proof of work: none.", |_, ()| Ok(Quantity(0)));
-    methods.quick("eth_protocolVersion() -> Quantity", "Version of the wire protocol: eth/68.", |_, ()| {
-        Ok(U64::from(68))
-    });
+    methods
+        .quick("eth_protocolVersion() -> Quantity", "Version of the wire protocol: eth/68.", |_, ()| Ok(U64::from(68)));
     methods.quick("eth_coinbase() -> Address", "Who gets the tips of the next block.", |backend, ()| {
         backend.pending_header().map(|header| header.beneficiary)
     });

@@ -120,10 +120,7 @@ impl SlotKey {
     }
 }
 
-fn storage_at(
-    backend: &Backend,
-    (address, key, block): (Address, SlotKey, Option<BlockId>),
-) -> Result<B256, RpcError> {
+fn storage_at(backend: &Backend, (address, key, block): (Address, SlotKey, Option<BlockId>)) -> Result<B256, RpcError> {
     let slot = key.parse()?;
     Ok(backend.read_state(block, |state| state.slot(address, slot))?.into())
 }
@@ -144,7 +141,9 @@ fn storage_values(
     let parsed: Vec<(Address, Vec<U256>)> = parsed.collect::<Result<_, RpcError>>()?;
     backend.read_state(block, |state| {
         let values = |address, keys: &[U256]| {
-            keys.iter().map(|slot| Ok(B256::from(state.slot(address, *slot)?))).collect::<Result<Vec<_>, StorageError>>()
+            keys.iter()
+                .map(|slot| Ok(B256::from(state.slot(address, *slot)?)))
+                .collect::<Result<Vec<_>, StorageError>>()
         };
         parsed.iter().map(|(address, keys)| Ok((*address, values(*address, keys)?))).collect()
     })

@@ -98,12 +98,16 @@ fn raw_by_hash(backend: &Backend, hash: B256) -> Result<Option<Bytes>, RpcError>
 fn by_sender_and_nonce(backend: &Backend, sender: Address, nonce: u64) -> Result<Written, RpcError> {
     let nonce_at = |number: u64| -> Result<u64, RpcError> {
         let id = Some(BlockId::from(number));
-        Ok(backend.read_state(id, |state| Ok::<_, StorageError>(state.account(sender)?.map_or(0, |found| found.nonce)))?)
+        Ok(backend
+            .read_state(id, |state| Ok::<_, StorageError>(state.account(sender)?.map_or(0, |found| found.nonce)))?)
     };
     let chain = backend.chain();
     let (mut low, mut high) = (chain.database().history_from()?, chain.head().number);
     if nonce_at(high)? <= nonce {
-        return backend.pooled_with_nonce(sender, nonce, |json| to_raw_value(json)).transpose().map_err(RpcError::internal);
+        return backend
+            .pooled_with_nonce(sender, nonce, |json| to_raw_value(json))
+            .transpose()
+            .map_err(RpcError::internal);
     }
     if nonce_at(low)? > nonce {
         return Ok(None);

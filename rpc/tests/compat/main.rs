@@ -53,7 +53,11 @@ async fn the_cases_of_the_suite_pass() {
             Err(reason) => failed.push(format!("{}: {reason}", case.name)),
         }
     }
-    println!("{passed} of {} cases passed, {} were not run", passed + failed.len(), cases.len() - passed - failed.len());
+    println!(
+        "{passed} of {} cases passed, {} were not run",
+        passed + failed.len(),
+        cases.len() - passed - failed.len()
+    );
     assert!(failed.is_empty(), "{} cases failed:\n{}", failed.len(), failed.join("\n"));
     for method in methods {
         assert!(cases.iter().any(|case| case.method() == method), "there are no cases of {method}");

@@ -84,7 +84,7 @@ impl ChainSpec {
             merge,
             blob_forks,
             deposit_contract,
-            netsplit,
+            more_id_blocks: netsplit.into_iter().collect(),
             transactions_only: false,
             contract_senders: false,
         }

@@ -108,7 +108,8 @@ impl Backend {
         history.base_fee_per_gas.push(header.base_fee_per_gas.unwrap_or_default().into());
         history.gas_used_ratio.push(ratio(header.gas_used, header.gas_limit));
         history.base_fee_per_blob_gas.push(Quantity(self.blob_gas_price(&header).unwrap_or_default()));
-        let max_blob_gas = self.chain().spec().blob_params(header.timestamp).map(|params| params.max_blob_gas_per_block());
+        let max_blob_gas =
+            self.chain().spec().blob_params(header.timestamp).map(|params| params.max_blob_gas_per_block());
         history.blob_gas_used_ratio.push(ratio(header.blob_gas_used.unwrap_or_default(), max_blob_gas.unwrap_or(1)));
         if let (Some(percentiles), Some(rewards)) = (percentiles, &mut history.reward) {
             let tips = if is_pending || header.gas_used == 0 {
@@ -170,7 +171,9 @@ fn check_percentiles(percentiles: &[f64]) -> Result<(), RpcError> {
         if !(0.0..=100.0).contains(percentile) {
             return invalid(percentile.to_string());
         }
-        if let Some(before) = index.checked_sub(1).map(|before| percentiles[before]).filter(|before| before >= percentile) {
+        if let Some(before) =
+            index.checked_sub(1).map(|before| percentiles[before]).filter(|before| before >= percentile)
+        {
             return invalid(format!("#{}:{before} >= #{index}:{percentile}", index - 1));
         }
     }
@@ -209,7 +212,8 @@ mod tests {
     #[test]
     fn tips_are_weighed_by_gas() {
         let tips = in_order(vec![(30, 10), (10, 60), (20, 30)]);
-        let at = |percentiles: &[f64]| at_percentiles(&tips, 100, percentiles).iter().map(|tip| tip.0).collect::<Vec<_>>();
+        let at =
+            |percentiles: &[f64]| at_percentiles(&tips, 100, percentiles).iter().map(|tip| tip.0).collect::<Vec<_>>();
         assert_eq!(at(&[0.0, 50.0, 60.0, 60.9, 61.0, 90.0, 91.0, 100.0]), [10, 10, 10, 10, 20, 20, 30, 30]);
         assert_eq!(at(&[]), [] as [u128; 0]);
     }

@@ -12,9 +12,11 @@ use alloy_consensus::Header;
 use alloy_eips::BlockNumberOrTag;
 
 pub(super) fn register(methods: &mut MethodSet) {
-    methods.quick("eth_gasPrice() -> Quantity", "A price per gas with which a transaction gets into a block soon, in wei.", |backend, ()| {
-        Ok(Quantity(backend.suggested_fees()?.gas_price()))
-    });
+    methods.quick(
+        "eth_gasPrice() -> Quantity",
+        "A price per gas with which a transaction gets into a block soon, in wei.",
+        |backend, ()| Ok(Quantity(backend.suggested_fees()?.gas_price())),
+    );
     methods.quick(
         "eth_maxPriorityFeePerGas() -> Quantity",
         "A tip per gas with which a transaction gets into a block soon, in wei.",
@@ -23,9 +25,11 @@ pub(super) fn register(methods: &mut MethodSet) {
     methods.quick("eth_baseFee() -> Quantity?", "Base fee per gas of the next block, in wei.", |backend, ()| {
         Ok(backend.pending_header()?.base_fee_per_gas.map(Quantity::from))
     });
-    methods.quick("eth_blobBaseFee() -> Quantity?", "Base fee per blob gas of the next block, in wei.", |backend, ()| {
-        Ok(backend.blob_gas_price(&backend.pending_header()?).map(Quantity))
-    });
+    methods.quick(
+        "eth_blobBaseFee() -> Quantity?",
+        "Base fee per blob gas of the next block, in wei.",
+        |backend, ()| Ok(backend.blob_gas_price(&backend.pending_header()?).map(Quantity)),
+    );
     methods.slow(
         "eth_feeHistory(count: Quantity, newest: BlockTag, percentiles?: Number[]) -> FeeHistory",
         "Base fees, use of gas and tips of a range of blocks.",

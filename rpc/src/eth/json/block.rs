@@ -71,7 +71,11 @@ impl<'a> BlockJson<'a> {
 
     /// An ommer: a block of which only the header is known.
     pub(crate) fn ommer(header: &'a Header) -> Self {
-        Self { withdrawals: None, header: HeaderJson { hash: Some(header.hash_slow()), header }, ..Self::pending(header) }
+        Self {
+            withdrawals: None,
+            header: HeaderJson { hash: Some(header.hash_slow()), header },
+            ..Self::pending(header)
+        }
     }
 
     /// A block that is not made yet, without transactions: it has no hash.

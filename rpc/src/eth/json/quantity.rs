@@ -52,9 +52,12 @@ mod tests {
 
     #[test]
     fn there_are_no_leading_zeros() {
-        for (number, text) in
-            [(0_u128, "\"0x0\""), (1, "\"0x1\""), (0x1f0, "\"0x1f0\""), (u128::MAX, "\"0xffffffffffffffffffffffffffffffff\"")]
-        {
+        for (number, text) in [
+            (0_u128, "\"0x0\""),
+            (1, "\"0x1\""),
+            (0x1f0, "\"0x1f0\""),
+            (u128::MAX, "\"0xffffffffffffffffffffffffffffffff\""),
+        ] {
             assert_eq!(serde_json::to_string(&Quantity(number)).unwrap(), text);
         }
     }

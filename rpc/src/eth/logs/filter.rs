@@ -180,7 +180,8 @@ mod tests {
 
     #[test]
     fn a_hash_and_a_range_exclude_each_other() {
-        let error = serde_json::from_value::<LogFilter>(json!({"blockHash": topic(1), "fromBlock": "0x1"})).unwrap_err();
+        let error =
+            serde_json::from_value::<LogFilter>(json!({"blockHash": topic(1), "fromBlock": "0x1"})).unwrap_err();
         assert!(error.to_string().contains("cannot specify both BlockHash"), "{error}");
         assert_eq!(filter(json!({"blockHash": topic(1)})).range, LogRange::Block(topic(1)));
         let from = Some(BlockNumberOrTag::Number(16));
