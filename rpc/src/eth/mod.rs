@@ -12,11 +12,14 @@ mod logs;
 mod node_info;
 mod pool_view;
 mod receipts;
+mod send;
+mod sign;
 mod state;
 mod transactions;
 
 pub(crate) use fees::{FeeHistoryCache, GasPriceOracle};
 pub(crate) use logs::LogFilter;
+pub(crate) use pool_view::pooled_json;
 
 use crate::MethodSet;
 
@@ -32,4 +35,6 @@ pub(crate) fn register(methods: &mut MethodSet) {
     access_list::register(methods);
     logs::register(methods);
     fees::register(methods);
+    send::register(methods);
+    sign::register(methods);
 }

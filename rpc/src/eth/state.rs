@@ -80,9 +80,11 @@ fn code(backend: &Backend, (address, block): AtBlock) -> Result<Bytes, RpcError>
 }
 
 fn transaction_count(backend: &Backend, (address, block): AtBlock) -> Result<Quantity, RpcError> {
+    if block.is_some_and(|id| id.is_pending()) {
+        return backend.next_nonce(address).map(Quantity::from);
+    }
     let account = backend.read_state(block, |state| state.account(address))?;
-    let nonce = account.map_or(0, |account| account.nonce);
-    Ok(nonce.into())
+    Ok(account.map_or(0, |account| account.nonce).into())
 }
 
 /// A number of a slot as clients write it: hexadecimal with or without `0x`, of any length up to 32 bytes.

@@ -16,6 +16,8 @@ mod time_limit;
 
 use crate::MethodSet;
 
+pub(crate) use estimate::estimate_request;
+
 /// Registers the methods.
 pub(crate) fn register(methods: &mut MethodSet) {
     methods.slow(

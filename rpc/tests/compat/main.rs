@@ -36,8 +36,12 @@ const METHODS: &[&str] = &[
     "eth_getTransactionByHash",
     "eth_getTransactionCount",
     "eth_getTransactionReceipt",
+    "eth_sendRawTransaction",
     "eth_syncing",
     "net_version",
+    "txpool_content",
+    "txpool_contentFrom",
+    "txpool_status",
 ];
 
 #[tokio::test]

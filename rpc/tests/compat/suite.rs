@@ -1,10 +1,10 @@
 //! The suite: its chain and its cases.
 
 use braid_chain::{
-    BlockFile, Chain, ChainOptions, ExecutionEngine, GenesisFile,
+    BlockFile, Chain, ChainOptions, ExecutionEngine, GenesisFile, PoolOptions, TransactionPool,
     execution_engine::{ForkChoiceState, PayloadStatus},
 };
-use braid_rpc::{Backend, RpcOptions};
+use braid_rpc::{Accounts, Backend, RpcOptions};
 use braid_storage::{Database, DatabaseOptions};
 use serde_json::Value;
 use std::{
@@ -95,7 +95,9 @@ impl Suite {
         };
         let updated = chain.update_fork_choice(state, None).unwrap();
         assert!(matches!(updated.status, PayloadStatus::Valid), "{updated:?}");
-        Backend::new(Arc::new(chain), RpcOptions::default())
+        let chain = Arc::new(chain);
+        let pool = TransactionPool::new(Arc::clone(&chain), PoolOptions::default());
+        Backend::new(chain, pool, None, Accounts::default(), RpcOptions::default())
     }
 
     /// All cases, in the order of their names: those that send transactions count on it.
