@@ -93,18 +93,7 @@ impl Backend {
         chain.watch_head(move |_| {
             moved.send_replace(());
         });
-        Arc::new(Self {
-            chain,
-            pool,
-            producer,
-            accounts,
-            options,
-            slow,
-            instance,
-            gas_prices,
-            fee_histories,
-            moves,
-        })
+        Arc::new(Self { chain, pool, producer, accounts, options, slow, instance, gas_prices, fee_histories, moves })
     }
 
     /// What a block on `parent` would be if it were made now.

@@ -24,9 +24,11 @@ pub(crate) fn register(methods: &mut MethodSet) {
             Ok(Both { pending: Quantity::from(status.pending), queued: Quantity::from(status.queued) })
         },
     );
-    methods.slow("txpool_content() -> PoolContent", "All transactions of the pool, by sender and nonce.", |backend, ()| {
-        show_all(backend, full)
-    });
+    methods.slow(
+        "txpool_content() -> PoolContent",
+        "All transactions of the pool, by sender and nonce.",
+        |backend, ()| show_all(backend, full),
+    );
     methods.slow(
         "txpool_inspect() -> PoolInspection",
         "All transactions of the pool, by sender and nonce, each in a line of text.",

@@ -52,12 +52,14 @@ impl Backend {
             return Ok(());
         }
         if suggestion.base_fee.is_none() {
-            return Err(RpcError::server("maxFeePerGas and maxPriorityFeePerGas are not valid before London is active"));
+            return Err(RpcError::server(
+                "maxFeePerGas and maxPriorityFeePerGas are not valid before London is active",
+            ));
         }
         // A cap that is given bounds the tip that is not.
-        let tip = request.max_priority_fee_per_gas.unwrap_or_else(|| {
-            suggestion.tip.min(request.max_fee_per_gas.unwrap_or(u128::MAX))
-        });
+        let tip = request
+            .max_priority_fee_per_gas
+            .unwrap_or_else(|| suggestion.tip.min(request.max_fee_per_gas.unwrap_or(u128::MAX)));
         request.max_priority_fee_per_gas = Some(tip);
         request.max_fee_per_gas.get_or_insert(suggestion.max_fee(tip));
         if (request.sidecar.is_some() || request.blob_versioned_hashes.is_some())

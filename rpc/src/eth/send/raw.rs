@@ -49,11 +49,7 @@ async fn send(backend: &Arc<Backend>, raw: Bytes) -> Result<B256, RpcError> {
     Ok(added?)
 }
 
-async fn send_and_wait(
-    backend: &Arc<Backend>,
-    raw: Bytes,
-    timeout: Option<Number>,
-) -> Result<Box<RawValue>, RpcError> {
+async fn send_and_wait(backend: &Arc<Backend>, raw: Bytes, timeout: Option<Number>) -> Result<Box<RawValue>, RpcError> {
     let wait = timeout.map(|timeout| Duration::from_millis(timeout.saturating_u64()));
     // As EIP-7966 has it: a time that is too long, or none at all, is the node's.
     let wait = wait.filter(|wait| !wait.is_zero()).map_or(DEFAULT_WAIT, |wait| wait.min(LONGEST_WAIT));
