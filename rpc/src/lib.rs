@@ -21,6 +21,7 @@ mod methods;
 mod namespaces;
 mod net;
 mod ots;
+mod replay;
 mod rpc_info;
 mod server;
 mod simulate;

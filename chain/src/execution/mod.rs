@@ -6,7 +6,8 @@
 mod change;
 mod early_receipts;
 
-pub(crate) use change::{account_changes, block_change, slot_changes};
+pub use change::block_change;
+pub(crate) use change::{account_changes, slot_changes};
 pub(crate) use early_receipts::receipts_root as early_receipts_root;
 
 use crate::{ChainError, InvalidReason, Timings};

@@ -15,6 +15,12 @@ mod overrides;
 mod request;
 mod time_limit;
 
+pub(crate) use context::{Overrides, Simulation};
+pub(crate) use evm::{CallEvmContext, Checks};
+pub(crate) use failure::{Attempt, CallFailure, NotExecuted};
+pub(crate) use overrides::{CallState, apply_block, apply_state, precompiles};
+pub(crate) use request::Call;
+
 use crate::MethodSet;
 
 /// Registers the methods.
