@@ -137,8 +137,9 @@ pub(super) fn copy_tree(from: &Path, to: &Path) -> bool {
 
 /// Whether a program of this name answers.
 pub(super) fn exists(program: &str) -> bool {
-    let status = Command::new(program).arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    status.status().is_ok_and(|status| status.success())
+    let mut command = Command::new(program);
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 /// Loud, since a test that was left out looks like one that passed: past what keeps the output of tests that pass.
