@@ -2,7 +2,7 @@
 
 use super::node::{Program, RunningNode};
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -12,18 +12,24 @@ use std::{
 #[derive(Debug)]
 pub(super) struct Driver {
     command: Command,
-    name: String,
+    /// The program and its arguments.
+    words: Vec<OsString>,
+    limit: Duration,
 }
 
 impl Driver {
     /// `program` in `folder`, ended when it takes longer than `limit`.
     pub(super) fn new(program: impl AsRef<OsStr>, folder: &Path, limit: Duration) -> Self {
-        let program = program.as_ref();
         // GNU timeout ends what the program has started, too.
         let mut command = Command::new("timeout");
-        command.args(["--kill-after", "5", &limit.as_secs().to_string()]).arg(program).current_dir(folder);
-        command.stdin(Stdio::null()).env("NO_COLOR", "1").env_remove("FORCE_COLOR");
-        Self { command, name: Path::new(program).file_name().unwrap_or(program).display().to_string() }
+        command.current_dir(folder).stdin(Stdio::null()).env("NO_COLOR", "1").env_remove("FORCE_COLOR");
+        Self { command, words: vec![program.as_ref().to_owned()], limit }
+    }
+
+    /// Ends it earlier, or later.
+    pub(super) const fn within(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
     }
 
     /// Tells it where the node is: `HTTP` and `WS`; and which program that is: `NODE_NAME`.
@@ -32,8 +38,7 @@ impl Driver {
     }
 
     pub(super) fn arg(mut self, word: impl AsRef<OsStr>) -> Self {
-        self.name = format!("{} {}", self.name, word.as_ref().display());
-        self.command.arg(word);
+        self.words.push(word.as_ref().to_owned());
         self
     }
 
@@ -49,12 +54,15 @@ impl Driver {
     /// Runs it; what it printed is in the test's output.
     pub(super) fn run(mut self) -> Finished {
         let begin = Instant::now();
-        let output = self.command.output().unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        let mut name = Path::new(&self.words[0]).file_name().unwrap_or_default().display().to_string();
+        self.words[1..].iter().for_each(|word| name.push_str(&format!(" {}", word.display())));
+        self.command.args(["--kill-after", "5", &self.limit.as_secs().to_string()]).args(&self.words);
+        let output = self.command.output().unwrap_or_else(|error| panic!("{name}: {error}"));
         let finished = Finished {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            name: self.name,
+            name,
         };
         eprintln!("{} ({:.1} s)\n{}", finished.name, begin.elapsed().as_secs_f32(), finished.stdout.trim_end());
         finished

@@ -91,7 +91,12 @@ impl Project {
     }
 
     fn script(&self, options: &[&str]) -> Driver {
-        self.forge(["script", "script/Deploy.s.sol:Deploy", "--private-key", OWNER_KEY, "--broadcast"]).args(options)
+        let fixed = ["script", "script/Deploy.s.sol:Deploy", "--rpc-url", self.node.http(), "--broadcast"];
+        self.forge(fixed).args(options)
+    }
+
+    fn signed_script(&self, options: &[&str]) -> Driver {
+        self.script(options).args(["--private-key", OWNER_KEY])
     }
 
     /// The receipts that the last script left; all have succeeded.
@@ -230,15 +235,14 @@ fn cast_with_a_block_a_second() {
 fn scripts_with(options: &[&str]) {
     let Some(project) = Project::start(options) else { return };
     for options in [&[][..], &["--slow"], &["--legacy"]] {
-        project.script(options).succeed();
+        project.signed_script(options).succeed();
         assert_eq!(project.broadcast().len(), 7, "{options:?}");
     }
     let (coin, counter) = (project.deployed(0), project.deployed(1));
     assert_eq!(project.cast(["call", &coin, "balanceOf(address)(uint256)", &counter]), "7");
     assert_eq!(project.cast(["call", &counter, "number()(uint256)"]), "2");
     // The node signs for its own accounts.
-    let unlocked = ["script", "script/Deploy.s.sol:Deploy", "--unlocked", "--sender", OWNER, "--broadcast"];
-    project.forge(unlocked).succeed();
+    project.script(&["--unlocked", "--sender", OWNER]).succeed();
     assert_eq!(project.broadcast().len(), 7);
 }
 
@@ -255,15 +259,15 @@ fn scripts_with_a_block_a_second() {
 #[test]
 fn a_script_that_was_stopped_is_resumed() {
     let Some(project) = Project::start(["--no-mining"]) else { return };
-    // Everything is sent, nothing is mined: it gives up waiting for the receipts.
-    let stopped: Finished = project.script(&["--timeout", "3"]).run();
+    // Everything is sent, nothing is mined: it waits for the receipts until it is ended.
+    let stopped: Finished = project.signed_script(&[]).within(Duration::from_secs(8)).run();
     assert_ne!(stopped.code, Some(0), "nothing is mined: {}", stopped.stdout);
     assert_eq!(project.node.call("eth_blockNumber", json!([])), "0x0");
     let pending = number(&project.node.call("txpool_status", json!([]))["pending"]);
     assert!(pending > 0, "what it sent waits");
     project.node.call("evm_setAutomine", json!([true]));
     project.node.call("evm_mine", json!([]));
-    project.script(&["--resume"]).succeed();
+    project.signed_script(&["--resume"]).succeed();
     assert_eq!(project.broadcast().len(), 7);
     assert_eq!(project.cast(["call", &project.deployed(1), "number()(uint256)"]), "2");
 }
@@ -271,7 +275,7 @@ fn a_script_that_was_stopped_is_resumed() {
 #[test]
 fn tests_run_on_a_fork_of_the_node() {
     let Some(project) = Project::start::<&str>([]) else { return };
-    project.script(&[]).succeed();
+    project.signed_script(&[]).succeed();
     let (coin, counter) = (project.deployed(0), project.deployed(1));
     let begin = Instant::now();
     let test = |options: &[&str]| {

@@ -22,7 +22,8 @@ contract Deploy {
         coin.approve(address(counter), 5);
         counter.raise();
         counter.raise();
-        payable(address(counter)).transfer(1 ether);
+        (bool sent,) = address(counter).call{value: 1 ether}("");
+        require(sent, "sent");
         vm.stopBroadcast();
         require(coin.balanceOf(address(counter)) == 7 && counter.number() == 2, "as simulated");
     }
