@@ -9,6 +9,8 @@ contract Counter {
 
     receive() external payable {}
 
+    function pay() external payable {}
+
     function raise() external {
         number += 1;
         emit Raised(msg.sender, number);
