@@ -16,7 +16,7 @@ describe('a project on the node', async () => {
     await viem.assertions.emitWithArgs(coin.write.transfer([other.account.address, 5n]), coin, 'Transfer', [checksum(owner.account.address), checksum(other.account.address), 5n]);
     assert.equal(await coin.read.balanceOf([other.account.address]), 5n);
     const theirs = await viem.getContractAt('Coin', coin.address, { client: { wallet: other } });
-    await theirs.write.transfer([owner.account.address, 2n]);
+    await client.waitForTransactionReceipt({ hash: await theirs.write.transfer([owner.account.address, 2n]) });
     assert.equal(await coin.read.balanceOf([other.account.address]), 3n);
   });
 
