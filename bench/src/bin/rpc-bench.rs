@@ -170,7 +170,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     // One thread: the client must leave the cores to the node.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut figures = Figures::default();
-    let mut failures = Vec::new();
+    let mut failures = 0;
     for what in arguments.wanted() {
         for round in 0..arguments.rounds_of(what) {
             let mut programs: Vec<&Program> = programs.iter().collect();
@@ -182,11 +182,17 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
                 let (name, node) = (scenario.name(), program.kind.name());
                 eprintln!("{name}, round {}: {node} ...", round + 1);
                 match runtime.block_on(scenario.run(program)) {
-                    Ok(readings) => figures.add(name, program.kind, readings),
+                    Ok(outcome) => {
+                        figures.add(name, program.kind, outcome.readings);
+                        for note in outcome.notes {
+                            figures.note(format!("{name}, round {}: {note}", round + 1));
+                        }
+                    }
                     // One node's failure must not take the figures of the others.
                     Err(error) => {
+                        figures.note(format!("{name}, round {}: {node} FAILED: {error}", round + 1));
                         eprintln!("error: {name}: {node}: {error}");
-                        failures.push(format!("{name}, {node}: {error}"));
+                        failures += 1;
                     }
                 }
             }
@@ -194,15 +200,15 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     }
     if arguments.json {
         let machine = Machine::here();
-        let report = serde_json::json!({"machine": machine, "figures": figures.json(), "failures": failures});
+        let report = serde_json::json!({"machine": machine, "figures": figures.json()});
         println!("{report:#}");
     } else {
         println!("{}", figures.table());
     }
     if let Some(file) = &arguments.report {
-        append(file, &figures, &failures)?;
+        append(file, &figures)?;
     }
-    match failures.len() {
+    match failures {
         0 => Ok(()),
         count => Err(format!("{count} runs failed").into()),
     }
@@ -271,7 +277,7 @@ fn beside_this() -> PathBuf {
 }
 
 /// Appends the table to a Markdown file, below the command and the machine.
-fn append(file: &Path, figures: &Figures, failures: &[String]) -> std::io::Result<()> {
+fn append(file: &Path, figures: &Figures) -> std::io::Result<()> {
     const INTRODUCTION: &str = "# Measured: the node under load
 
 Appended by `cargo build --release -p braid -p braid-bench` and `target/release/rpc-bench … --report docs/results-rpc.md`. Braid and
@@ -279,9 +285,8 @@ anvil 1.7.1 get the same load with the same settings in one run, in turns; the c
 ";
     let machine = Machine::here();
     let command: Vec<String> = std::env::args().skip(1).collect();
-    let failures: String = failures.iter().map(|failure| format!("failed: {failure}\n")).collect();
     let text = format!(
-        "\n## `rpc-bench {}`\n\n{}, {} cores, commit {}\n\n```text\n{}\n{failures}```\n",
+        "\n## `rpc-bench {}`\n\n{}, {} cores, commit {}\n\n```text\n{}\n```\n",
         command.join(" "),
         machine.processor,
         machine.cores,

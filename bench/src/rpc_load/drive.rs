@@ -19,8 +19,10 @@ use std::{
 use tokio::time::{sleep, timeout};
 
 /// How a load is sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct DriveOptions {
+    /// Requests that make a node mine which does not until then; they are sent when all of the load is accepted. Mining is timed from here.
+    pub release: Vec<Batch>,
     /// Senders wait while more accepted transactions than this are not mined.
     pub most_unmined: u64,
     /// Nothing accepted and nothing mined for so long is a stall.
@@ -31,7 +33,7 @@ pub struct DriveOptions {
 
 impl Default for DriveOptions {
     fn default() -> Self {
-        Self { most_unmined: u64::MAX, patience: Duration::from_secs(20), sample_every: u64::MAX }
+        Self { release: Vec::new(), most_unmined: u64::MAX, patience: Duration::from_secs(20), sample_every: u64::MAX }
     }
 }
 
@@ -61,7 +63,7 @@ pub struct LoadRun {
     pub accepted_in: Duration,
     /// Transactions in blocks.
     pub mined: u64,
-    /// Until the last block with transactions was seen.
+    /// Until the last block with transactions was seen, from the first request or from when mining was released.
     pub mined_in: Duration,
     /// Nothing moved any more before all was mined.
     pub stalled: bool,
@@ -87,7 +89,7 @@ impl LoadRun {
         self.accepted as f64 / self.accepted_in.as_secs_f64().max(1e-9)
     }
 
-    /// Transactions mined per second, from the first request to the last block.
+    /// Transactions mined per second.
     pub fn mined_rate(&self) -> f64 {
         self.mined as f64 / self.mined_in.as_secs_f64().max(1e-9)
     }
@@ -111,7 +113,10 @@ struct Shared<'a> {
     refused: Cell<u64>,
     first_refusal: RefCell<Option<String>>,
     mined: Cell<u64>,
+    /// When the last batch was answered, and the processor time of the node then.
     all_answered: Cell<Option<(Duration, Duration)>>,
+    /// Everything was sent, what releases mining too.
+    all_sent: Cell<bool>,
     latencies: RefCell<Latencies>,
     bar: ProgressBar,
 }
@@ -135,16 +140,27 @@ pub async fn drive(server: &Server, load: &[Vec<Batch>], options: DriveOptions) 
         first_refusal: RefCell::new(None),
         mined: Cell::new(0),
         all_answered: Cell::new(None),
+        all_sent: Cell::new(false),
         latencies: RefCell::default(),
         bar: progress(planned as u64, server.kind.name()),
     };
     let senders = async {
-        let sends = connections.iter_mut().zip(load).map(|(connection, batches)| send(connection, batches, &shared, options));
-        try_join_all(sends).await?;
+        let sends = connections.iter_mut().zip(load);
+        try_join_all(sends.map(|(connection, batches)| send(connection, batches, &shared, options.most_unmined)))
+            .await?;
         shared.all_answered.set(Some((shared.begin.elapsed(), server.cpu_time()?)));
+        for request in &options.release {
+            let answers = count_answers(connections[0].exchange(&request.request).await?);
+            if answers.results == 0 {
+                let reply = "no result".to_owned();
+                return Err(LoadError::Reply { method: "what releases mining".to_owned(), reply });
+            }
+            shared.accepted.set(shared.accepted.get() + request.transactions as u64);
+        }
+        shared.all_sent.set(true);
         Result::<(), LoadError>::Ok(())
     };
-    let watcher = watch(&mut rpc, head, &shared, options);
+    let watcher = watch(&mut rpc, head, &shared, &options);
     let watched = match select(pin!(senders), pin!(watcher)).await {
         Either::Left((sent, watcher)) => {
             sent?;
@@ -157,14 +173,16 @@ pub async fn drive(server: &Server, load: &[Vec<Batch>], options: DriveOptions) 
     let server_after = server.cpu_time()?;
     let end = watched.last_move;
     let (accepted_in, server_accepted) = shared.all_answered.get().unwrap_or((end, server_after));
+    let released_at = if options.release.is_empty() { Duration::ZERO } else { accepted_in };
+    let released: usize = options.release.iter().map(|request| request.transactions).sum();
     Ok(LoadRun {
-        planned: planned as u64,
+        planned: (planned + released) as u64,
         accepted: shared.accepted.get(),
         refused: shared.refused.get(),
         first_refusal: shared.first_refusal.take(),
         accepted_in,
         mined: shared.mined.get(),
-        mined_in: watched.blocks.last().map_or(Duration::ZERO, |block| block.seen),
+        mined_in: watched.blocks.last().map_or(Duration::ZERO, |block| block.seen.saturating_sub(released_at)),
         stalled: watched.stalled,
         server_cpu: server_after.saturating_sub(server_before),
         server_cpu_accepted: server_accepted.saturating_sub(server_before),
@@ -180,10 +198,10 @@ async fn send(
     connection: &mut Connection,
     batches: &[Batch],
     shared: &Shared<'_>,
-    options: DriveOptions,
+    most_unmined: u64,
 ) -> Result<(), LoadError> {
     for batch in batches {
-        while shared.accepted.get().saturating_sub(shared.mined.get()) > options.most_unmined {
+        while shared.accepted.get().saturating_sub(shared.mined.get()) > most_unmined {
             sleep(Duration::from_millis(2)).await;
         }
         let sent = Instant::now();
@@ -223,7 +241,7 @@ async fn watch(
     rpc: &mut Rpc,
     mut head: u64,
     shared: &Shared<'_>,
-    options: DriveOptions,
+    options: &DriveOptions,
 ) -> Result<Watched, LoadError> {
     let mut watched = Watched { blocks: Vec::new(), samples: Vec::new(), stalled: false, last_move: Duration::ZERO };
     let mut accepted = 0;
@@ -255,7 +273,7 @@ async fn watch(
         if options.sample_every < u64::MAX && mined >= next {
             watched.samples.push((mined, shared.server.memory()?));
         }
-        if shared.all_answered.get().is_some() && mined >= accepted {
+        if shared.all_sent.get() && mined >= accepted {
             return Ok(watched);
         }
         if now.saturating_sub(watched.last_move) > options.patience {

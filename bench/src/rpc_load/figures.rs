@@ -78,8 +78,11 @@ impl Summary {
         sample.sort_by(f64::total_cmp);
         let (least, most) = (*sample.first()?, *sample.last()?);
         let middle = sample.len() / 2;
-        let median =
-            if sample.len().is_multiple_of(2) { f64::midpoint(sample[middle - 1], sample[middle]) } else { sample[middle] };
+        let median = if sample.len().is_multiple_of(2) {
+            f64::midpoint(sample[middle - 1], sample[middle])
+        } else {
+            sample[middle]
+        };
         Some(Self { median, least, most })
     }
 
@@ -125,6 +128,7 @@ impl Row {
 #[derive(Clone, Debug, Default)]
 pub struct Figures {
     rows: Vec<Row>,
+    notes: Vec<String>,
 }
 
 impl Figures {
@@ -144,7 +148,12 @@ impl Figures {
         }
     }
 
-    /// The figures as a table for people.
+    /// Adds what must be known to understand the figures.
+    pub fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    /// The figures as a table for people, and the notes below it.
     pub fn table(&self) -> String {
         let mut table = Table::new();
         table.load_style(ASCII_MARKDOWN).set_header(["", "unit", "Braid", "anvil 1.7.1", "ratio", "goal", ""]);
@@ -170,7 +179,12 @@ impl Figures {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
-        table.to_string()
+        let mut text = table.to_string();
+        for note in &self.notes {
+            text.push_str("\nnote: ");
+            text.push_str(note);
+        }
+        text
     }
 
     /// The figures for programs.
@@ -190,7 +204,7 @@ impl Figures {
                 "anvilSamples": row.anvil,
             })
         });
-        rows.collect()
+        json!({"rows": rows.collect::<Value>(), "notes": self.notes})
     }
 }
 
@@ -245,7 +259,7 @@ mod tests {
         if let Some(anvil) = anvil {
             figures.add("s", Kind::Anvil, reading(anvil));
         }
-        figures.json()[0].clone()
+        figures.json()["rows"][0].clone()
     }
 
     #[test]
@@ -266,7 +280,11 @@ mod tests {
     #[test]
     fn the_table_has_a_line_for_each_figure() {
         let mut figures = Figures::default();
-        figures.add("s", Kind::Braid, vec![Reading::new("mined", "tx/s", Better::More, 17_000.0).with_goal(Goal::Times(8.0))]);
+        figures.add(
+            "s",
+            Kind::Braid,
+            vec![Reading::new("mined", "tx/s", Better::More, 17_000.0).with_goal(Goal::Times(8.0))],
+        );
         figures.add("s", Kind::Anvil, vec![Reading::new("mined", "tx/s", Better::More, 2_000.0)]);
         let table = figures.table();
         assert!(table.contains("17,000") && table.contains("8.50×") && table.contains("reached"), "{table}");

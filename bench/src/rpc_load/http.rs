@@ -149,7 +149,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     /// Serves one reply, written in pieces, and returns what the client made of it.
-    async fn reply(pieces: &'static [&'static str]) -> io::Result<Vec<u8>> {
+    async fn reply(pieces: &[&str]) -> io::Result<Vec<u8>> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
         let server = async {

@@ -17,7 +17,7 @@ pub struct SignedLoad {
 }
 
 /// One request with many transactions.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Batch {
     /// The whole HTTP request.
     pub request: Vec<u8>,
@@ -131,7 +131,7 @@ mod tests {
     use crate::rpc_load::Wallets;
     use alloy_consensus::{Transaction, TxEnvelope, transaction::SignerRecoverable};
     use alloy_eips::eip2718::Decodable2718;
-    use alloy_primitives::{Address, Bytes, TxKind, U256, map::HashMap};
+    use alloy_primitives::{Address, Bytes, TxKind, U256, map::AddressMap};
 
     const FIRST_NONCE: u64 = 3;
 
@@ -165,7 +165,7 @@ mod tests {
     fn nonces_of_a_sender_ascend_without_gaps_on_one_connection() {
         for (senders, count, connections, size) in [(5, 23, 2, 4), (3, 9, 8, 100), (4, 2, 1, 1)] {
             let load = load(senders, count);
-            let (mut next, mut home, mut seen) = (HashMap::default(), HashMap::default(), 0);
+            let (mut next, mut home, mut seen) = (AddressMap::default(), AddressMap::default(), 0);
             for (connection, batches) in load.batches(connections, size).iter().enumerate() {
                 for (sender, nonce) in batches.iter().flat_map(contents) {
                     let expected: &mut u64 = next.entry(sender).or_insert(FIRST_NONCE);
@@ -182,11 +182,8 @@ mod tests {
     #[test]
     fn batches_are_full_but_the_last() {
         let load = load(4, 10);
-        let sizes: Vec<Vec<usize>> = load
-            .batches(2, 3)
-            .iter()
-            .map(|batches| batches.iter().map(|batch| batch.transactions).collect())
-            .collect();
+        let sizes: Vec<Vec<usize>> =
+            load.batches(2, 3).iter().map(|batches| batches.iter().map(|batch| batch.transactions).collect()).collect();
         // Senders 0 and 2 have three and two turns, senders 1 and 3 as well.
         assert_eq!(sizes, [[3, 2], [3, 2]]);
     }

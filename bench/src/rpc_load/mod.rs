@@ -34,7 +34,8 @@ pub use process::{Memory, cpu_time, memory, proportional_memory};
 pub use rpc::Rpc;
 pub use scan::{Answers, count_answers};
 pub use scenarios::{
-    BacklogScenario, ContractScenario, MemoryScenario, ReadScenario, Scenario, Sending, StartScenario, TransferScenario,
+    BacklogScenario, ContractScenario, MemoryScenario, Outcome, ReadScenario, Scenario, Sending, StartScenario,
+    TransferScenario,
 };
 pub use schedule::ExecutionTimes;
 pub use server::{Kind, Mining, Program, Server, ServerSettings};

@@ -76,7 +76,10 @@ mod tests {
     #[test]
     fn single_replies() {
         assert_eq!(count(r#"{"jsonrpc":"2.0","id":1,"result":"0x1"}"#), (1, 0));
-        assert_eq!(count(r#" { "jsonrpc" : "2.0", "error" : {"code":-32000,"message":"nonce too low"}, "id" : 1 }"#), (0, 1));
+        assert_eq!(
+            count(r#" { "jsonrpc" : "2.0", "error" : {"code":-32000,"message":"nonce too low"}, "id" : 1 }"#),
+            (0, 1)
+        );
     }
 
     #[test]

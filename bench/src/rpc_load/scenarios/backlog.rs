@@ -1,17 +1,18 @@
 //! Many transactions at once under instant mining.
 
-use super::{Requests, Sending, load_readings, warn_about};
+use super::{Outcome, Requests, Sending};
 use crate::rpc_load::{
-    Better, DriveOptions, Goal, LoadError, LoadRun, Mining, Program, Reading, Rpc, Server, ServerSettings, SignedLoad,
-    Wallets, contracts::ether_transfer, drive, rpc::number,
+    Batch, Better, DriveOptions, Goal, LoadError, LoadRun, Mining, Program, Reading, Rpc, Server, ServerSettings,
+    SignedLoad, Wallet, Wallets, contracts::ether_transfer, drive, load::batch, post, rpc::number,
 };
+use alloy_primitives::{Address, Bytes, TxKind, U256};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Transfers that come faster than blocks are made, into blocks of limited size.
+/// Transfers for blocks of limited size: sent faster than they can be mined, and held back until all are there.
 #[derive(Debug)]
 pub struct BacklogScenario {
-    accounts: usize,
+    wallets: Wallets,
     requests: Requests,
     gas_limit: u64,
     patience: Duration,
@@ -26,35 +27,51 @@ impl BacklogScenario {
         let wallets = Wallets::derive(sending.senders)?;
         let load = SignedLoad::sign(&wallets.senders, count, ether_transfer)?;
         let requests = load.batches(sending.connections, sending.batch);
-        Ok(Self { accounts: wallets.count(), requests, gas_limit, patience })
+        Ok(Self { wallets, requests, gas_limit, patience })
     }
 
-    pub(super) async fn run(&self, program: &Program) -> Result<Vec<Reading>, LoadError> {
+    pub(super) async fn run(&self, program: &Program) -> Result<Outcome, LoadError> {
+        let mut outcome = Outcome::default();
+        self.measure(program, false, &mut outcome).await?;
+        self.measure(program, true, &mut outcome).await?;
+        Ok(outcome)
+    }
+
+    async fn measure(&self, program: &Program, held: bool, outcome: &mut Outcome) -> Result<(), LoadError> {
+        let prefix = if held { "held back: " } else { "" };
         let settings = ServerSettings {
             mining: Mining::Instant,
             gas_limit: Some(self.gas_limit),
-            accounts: Some(self.accounts),
+            accounts: Some(self.wallets.count()),
             ..ServerSettings::default()
         };
         let mut server = Server::start(program, &settings)?;
-        let options = DriveOptions { patience: self.patience, ..DriveOptions::default() };
+        let mut options = DriveOptions { patience: self.patience, ..DriveOptions::default() };
+        if held {
+            server.rpc().await?.call("evm_setAutomine", json!([false])).await?;
+            options.release = self.release();
+        }
         let run = drive(&server, &self.requests, options).await;
         server.check()?;
         let run = run?;
-        warn_about(&run, program);
-        let mut readings = load_readings("", &run);
-        for reading in &mut readings {
-            if reading.name == "mined" {
-                reading.goal = Goal::Times(8.0);
-            }
-        }
-        readings.push(Reading::new("drained in", "s", Better::Less, run.mined_in.as_secs_f64()));
-        readings.push(Reading::new("blocks", "", Better::Less, run.blocks.len() as f64));
+        outcome.add_load(prefix, program.kind, &run);
+        outcome.set_goal(&format!("{prefix}mined"), Goal::Times(8.0));
         if !run.stalled {
+            let drained = run.mined_in.as_secs_f64();
+            outcome.add(Reading::new(format!("{prefix}drained in"), "s", Better::Less, drained));
+            outcome.add(Reading::new(format!("{prefix}blocks"), "", Better::Less, run.blocks.len() as f64));
             let full = fullness(&mut server.rpc().await?, &run).await?;
-            readings.push(Reading::new("gas used of the limit", "%", Better::More, full * 100.0));
+            outcome.add(Reading::new(format!("{prefix}gas used of the limit"), "%", Better::More, full * 100.0));
         }
-        Ok(readings)
+        Ok(())
+    }
+
+    /// Instant mining, and one more transaction, without which some nodes do not look at their pool again.
+    fn release(&self) -> Vec<Batch> {
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "evm_setAutomine", "params": [true]});
+        let (last, _) =
+            self.wallets.admin.sign(Wallet::draft(0, TxKind::Call(Address::ZERO), 21_000, U256::ZERO, Bytes::new()));
+        vec![Batch { request: post(call.to_string().as_bytes()), transactions: 0 }, batch(&[&last])]
     }
 }
 

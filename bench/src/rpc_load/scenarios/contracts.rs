@@ -1,6 +1,6 @@
 //! Token transfers and swaps at one-second blocks.
 
-use super::{Requests, Sending, load_readings, one_second_blocks, warn_about};
+use super::{Outcome, Requests, Sending, one_second_blocks};
 use crate::rpc_load::{
     Better, DriveOptions, ExecutionTimes, Kind, LoadError, Program, Reading, Rpc, Server, ServerSettings, Setup,
     SignedLoad, Wallets,
@@ -8,7 +8,7 @@ use crate::rpc_load::{
     drive,
     rpc::number,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// An OpenZeppelin token's transfers and Uniswap v2 swaps. Braid runs them with all threads and with one.
 #[derive(Debug)]
@@ -39,17 +39,17 @@ impl ContractScenario {
         Ok(Self { accounts: wallets.count(), loads: vec![transfers, swaps] })
     }
 
-    pub(super) async fn run(&self, program: &Program) -> Result<Vec<Reading>, LoadError> {
+    pub(super) async fn run(&self, program: &Program) -> Result<Outcome, LoadError> {
         let settings = one_second_blocks(self.accounts);
-        let mut readings = Vec::new();
+        let mut outcome = Outcome::default();
         for load in &self.loads {
-            readings.extend(run_load(program, &settings, load, "").await?);
+            outcome.extend(run_load(program, &settings, load, "").await?);
             if program.kind == Kind::Braid {
                 let serial = ServerSettings { threads: Some(1), ..settings.clone() };
-                readings.extend(run_load(program, &serial, load, ", one thread").await?);
+                outcome.extend(run_load(program, &serial, load, ", one thread").await?);
             }
         }
-        Ok(readings)
+        Ok(outcome)
     }
 }
 
@@ -58,39 +58,41 @@ async fn run_load(
     settings: &ServerSettings,
     load: &Prepared,
     suffix: &str,
-) -> Result<Vec<Reading>, LoadError> {
+) -> Result<Outcome, LoadError> {
     let mut server = Server::start(program, settings)?;
     load.setup.run(&server).await?;
     let run = drive(&server, &load.requests, DriveOptions::default()).await;
     server.check()?;
     let run = run?;
-    warn_about(&run, program);
     let prefix = format!("{}{suffix}: ", load.name);
-    let mut readings = load_readings(&prefix, &run);
+    let mut outcome = Outcome::default();
+    outcome.add_load(&prefix, program.kind, &run);
     // A serial side is only there for how fast it executes.
     if !suffix.is_empty() {
-        readings.retain(|reading| reading.name.ends_with("mined") || reading.name.ends_with("server CPU"));
-        readings.retain(|reading| reading.unit != "tx");
+        let kept = ["mined", "server CPU"].map(|name| format!("{prefix}{name}"));
+        outcome.readings.retain(|reading| kept.contains(&reading.name));
     }
     let mut rpc = server.rpc().await?;
     let numbers: Vec<u64> = run.blocks.iter().map(|block| block.number).collect();
-    let (gas, reverted) = outcome(&mut rpc, &numbers).await?;
+    let (gas, reverted) = gas_and_reverts(&mut rpc, &numbers).await?;
     let rate = gas as f64 / 1e6 / run.mined_in.as_secs_f64().max(1e-9);
-    readings.push(Reading::new(format!("{prefix}gas"), "Mgas/s", Better::More, rate));
+    outcome.add(Reading::new(format!("{prefix}gas"), "Mgas/s", Better::More, rate));
     let mean = gas as f64 / run.mined.max(1) as f64;
-    readings.push(Reading::new(format!("{prefix}gas of a transaction"), "gas", Better::Less, mean));
+    outcome.add(Reading::new(format!("{prefix}gas of a transaction"), "gas", Better::Less, mean));
     if reverted > 0 {
-        eprintln!("warning: {} {}: {reverted} transactions looked at were reverted", program.kind.name(), load.name);
+        outcome
+            .notes
+            .push(format!("{prefix}{} reverted {reverted} transactions of the first block", program.kind.name()));
     }
     if let Some(times) = ExecutionTimes::of(&mut rpc, numbers.iter().copied()).await? {
         let micros = times.execution_micros / run.mined.max(1) as f64;
-        readings.push(Reading::new(format!("{prefix}block execution"), "µs/tx", Better::Less, micros));
+        outcome.add(Reading::new(format!("{prefix}block execution"), "µs/tx", Better::Less, micros));
     }
-    Ok(readings)
+    Ok(outcome)
 }
 
 /// Gas of the blocks together, and how many transactions of the first one were reverted.
-async fn outcome(rpc: &mut Rpc, numbers: &[u64]) -> Result<(u64, usize), LoadError> {
+async fn gas_and_reverts(rpc: &mut Rpc, numbers: &[u64]) -> Result<(u64, usize), LoadError> {
     const METHOD: &str = "eth_getBlockByNumber";
     let numbers: Vec<String> = numbers.iter().map(|number| format!("{number:#x}")).collect();
     let mut gas = 0;
@@ -100,6 +102,6 @@ async fn outcome(rpc: &mut Rpc, numbers: &[u64]) -> Result<(u64, usize), LoadErr
     }
     let Some(first) = numbers.first() else { return Ok((gas, 0)) };
     let receipts = rpc.call("eth_getBlockReceipts", json!([first])).await?;
-    let reverted = receipts.as_array().into_iter().flatten().filter(|receipt| receipt["status"] == Value::from("0x0"));
+    let reverted = receipts.as_array().into_iter().flatten().filter(|receipt| receipt["status"] == "0x0");
     Ok((gas, reverted.count()))
 }

@@ -1,6 +1,6 @@
 //! Memory over many transactions, with all history and with pruning.
 
-use super::{MIB, Requests, Sending, one_second_blocks, warn_about};
+use super::{MIB, Outcome, Requests, Sending, one_second_blocks};
 use crate::rpc_load::{
     Better, DriveOptions, LoadError, Memory, Program, Reading, Server, ServerSettings, SignedLoad, Wallets,
     contracts::ether_transfer, drive,
@@ -29,38 +29,42 @@ impl MemoryScenario {
         Ok(Self { accounts: wallets.count(), requests, count: count as u64, history })
     }
 
-    pub(super) async fn run(&self, program: &Program) -> Result<Vec<Reading>, LoadError> {
+    pub(super) async fn run(&self, program: &Program) -> Result<Outcome, LoadError> {
         let all = one_second_blocks(self.accounts);
         let pruned = ServerSettings { history: Some(self.history), ..all.clone() };
-        let mut readings = self.measure(program, &all, "all history").await?;
-        readings.extend(self.measure(program, &pruned, "pruned").await?);
-        Ok(readings)
+        let mut outcome = Outcome::default();
+        self.measure(program, &all, "all history: ", &mut outcome).await?;
+        self.measure(program, &pruned, "pruned: ", &mut outcome).await?;
+        Ok(outcome)
     }
 
     async fn measure(
         &self,
         program: &Program,
         settings: &ServerSettings,
-        name: &str,
-    ) -> Result<Vec<Reading>, LoadError> {
+        prefix: &str,
+        outcome: &mut Outcome,
+    ) -> Result<(), LoadError> {
         let mut server = Server::start(program, settings)?;
         let sample_every = (self.count / SAMPLES).max(1);
         let options = DriveOptions { most_unmined: MOST_UNMINED, sample_every, ..DriveOptions::default() };
         let run = drive(&server, &self.requests, options).await;
         server.check()?;
         let run = run?;
-        warn_about(&run, program);
-        let reading = |what: &str, unit, value| Reading::new(format!("{name}: {what}"), unit, Better::Less, value);
+        outcome.add_load(prefix, program.kind, &run);
+        // How fast it was is told by other scenarios.
+        outcome.readings.retain(|reading| !reading.name.contains("latency") && !reading.name.contains("accepted"));
+        let reading = |what: &str, unit, value| Reading::new(format!("{prefix}{what}"), unit, Better::Less, value);
         let resident = growth(&run.samples, |memory| memory.resident);
         let anonymous = growth(&run.samples, |memory| memory.anonymous);
-        Ok(vec![
+        outcome.readings.extend([
             reading("memory at the start", "MiB", run.memory[0].resident as f64 / MIB),
             reading("memory at the end", "MiB", run.memory[1].resident as f64 / MIB),
             reading("of it heap", "MiB", run.memory[1].anonymous as f64 / MIB),
             reading("growth in the second half", "B/tx", resident),
             reading("of it heap growth", "B/tx", anonymous),
-            reading("not mined", "tx", run.planned.saturating_sub(run.mined) as f64),
-        ])
+        ]);
+        Ok(())
     }
 }
 

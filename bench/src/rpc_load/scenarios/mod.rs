@@ -14,7 +14,7 @@ pub use reads::ReadScenario;
 pub use start::StartScenario;
 pub use transfers::TransferScenario;
 
-use super::{Better, Goal, LoadError, LoadRun, Mining, Program, Reading, ServerSettings, load::Batch};
+use super::{Better, Goal, Kind, LoadError, LoadRun, Mining, Program, Reading, ServerSettings, load::Batch};
 
 /// Something that can be measured again and again.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Scenario {
     }
 
     /// Measures a node once.
-    pub async fn run(&self, program: &Program) -> Result<Vec<Reading>, LoadError> {
+    pub async fn run(&self, program: &Program) -> Result<Outcome, LoadError> {
         match self {
             Self::Start(scenario) => scenario.run(program).await,
             Self::Transfers(scenario) => scenario.run(program).await,
@@ -94,34 +94,63 @@ fn one_second_blocks(accounts: usize) -> ServerSettings {
 
 const MIB: f64 = (1 << 20) as f64;
 
-/// Prints what should not have happened in a load; the figures of such a run say less than they seem to.
-fn warn_about(run: &LoadRun, program: &Program) {
-    let name = program.kind.name();
-    if let Some(message) = &run.first_refusal {
-        eprintln!("warning: {name} refused {} of {} transactions: {message}", run.refused, run.planned);
-    }
-    if run.stalled {
-        eprintln!("warning: {name} stalled with {} of {} accepted transactions mined", run.mined, run.accepted);
-    }
+/// What one run of a scenario yielded.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The figures.
+    pub readings: Vec<Reading>,
+    /// What must be known to understand them: refusals, stalls.
+    pub notes: Vec<String>,
 }
 
-/// The figures that all loads have.
-fn load_readings(prefix: &str, run: &LoadRun) -> Vec<Reading> {
-    let milliseconds = |percent| run.latencies.percentile(percent).as_secs_f64() * 1e3;
-    let accepted_micros = run.server_cpu_accepted.as_secs_f64() * 1e6 / run.accepted.max(1) as f64;
-    let of_planned = |count: u64| run.planned.saturating_sub(count) as f64;
-    let mut readings = vec![
-        Reading::new("accepted", "tx/s", Better::More, run.accepted_rate()),
-        Reading::new("mined", "tx/s", Better::More, run.mined_rate()).with_goal(Goal::None),
-        Reading::new("server CPU", "µs/tx", Better::Less, run.server_micros()),
-        Reading::new("server CPU until all are accepted", "µs/tx", Better::Less, accepted_micros),
-        Reading::new("batch latency p50", "ms", Better::Less, milliseconds(50.0)),
-        Reading::new("batch latency p99", "ms", Better::Less, milliseconds(99.0)),
-        Reading::new("not mined", "tx", Better::Less, of_planned(run.mined)).with_goal(Goal::AtMost(0.0)),
-        Reading::new("client CPU", "µs/tx", Better::Less, run.client_micros()),
-    ];
-    for reading in &mut readings {
-        reading.name = format!("{prefix}{}", reading.name);
+impl Outcome {
+    fn add(&mut self, reading: Reading) {
+        self.readings.push(reading);
     }
-    readings
+
+    /// Adds the figures that all loads have, their names after `prefix`.
+    ///
+    /// A load that was not mined to its end has no rates: they would be those of the part that was.
+    fn add_load(&mut self, prefix: &str, kind: Kind, run: &LoadRun) {
+        let node = kind.name();
+        if let Some(message) = &run.first_refusal {
+            self.notes
+                .push(format!("{prefix}{node} refused {} of {} transactions: {message}", run.refused, run.planned));
+        }
+        if run.stalled {
+            let seconds = run.mined_in.as_secs_f64();
+            self.notes.push(format!(
+                "{prefix}{node} stalled after {seconds:.1} s: of {} transactions, {} were accepted and {} mined",
+                run.planned, run.accepted, run.mined
+            ));
+        }
+        let mut add = |name: &str, unit, better, value| {
+            self.readings.push(Reading::new(format!("{prefix}{name}"), unit, better, value));
+        };
+        if !run.stalled {
+            let milliseconds = |percent| run.latencies.percentile(percent).as_secs_f64() * 1e3;
+            let accepted_micros = run.server_cpu_accepted.as_secs_f64() * 1e6 / run.accepted.max(1) as f64;
+            add("mined", "tx/s", Better::More, run.mined_rate());
+            add("accepted", "tx/s", Better::More, run.accepted_rate());
+            add("server CPU", "µs/tx", Better::Less, run.server_micros());
+            add("server CPU until all are accepted", "µs/tx", Better::Less, accepted_micros);
+            add("client CPU", "µs/tx", Better::Less, run.client_micros());
+            add("batch latency p50", "ms", Better::Less, milliseconds(50.0));
+            add("batch latency p99", "ms", Better::Less, milliseconds(99.0));
+        }
+        let missing = run.planned.saturating_sub(run.mined) as f64;
+        self.add(Reading::new(format!("{prefix}not mined"), "tx", Better::Less, missing).with_goal(Goal::AtMost(0.0)));
+    }
+
+    fn extend(&mut self, other: Self) {
+        self.readings.extend(other.readings);
+        self.notes.extend(other.notes);
+    }
+
+    /// Sets the goal of a figure that was added before.
+    fn set_goal(&mut self, name: &str, goal: Goal) {
+        for reading in self.readings.iter_mut().filter(|reading| reading.name == name) {
+            reading.goal = goal;
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Calls that read, each connection asking again as soon as it has its answer.
 
-use super::{Requests, Sending, one_second_blocks, warn_about};
+use super::{Outcome, Requests, Sending, one_second_blocks};
 use crate::rpc_load::{
     Better, Connection, DriveOptions, Goal, Latencies, LoadError, Program, Reading, Server, Setup, SignedLoad, Wallets,
     contracts::Token, count_answers, drive, post,
@@ -50,16 +50,16 @@ impl ReadScenario {
         Ok(Self { accounts: wallets.count(), setup, transfers, token, wallets, logs, connections, time })
     }
 
-    pub(super) async fn run(&self, program: &Program) -> Result<Vec<Reading>, LoadError> {
+    pub(super) async fn run(&self, program: &Program) -> Result<Outcome, LoadError> {
         let mut server = Server::start(program, &one_second_blocks(self.accounts))?;
-        let readings = self.measure(&server, program).await;
+        let readings = self.measure(&server).await;
         server.check()?;
-        readings
+        Ok(Outcome { readings: readings?, notes: Vec::new() })
     }
 
-    async fn measure(&self, server: &Server, program: &Program) -> Result<Vec<Reading>, LoadError> {
+    async fn measure(&self, server: &Server) -> Result<Vec<Reading>, LoadError> {
         self.setup.run(server).await?;
-        warn_about(&drive(server, &self.transfers, DriveOptions::default()).await?, program);
+        drive(server, &self.transfers, DriveOptions::default()).await?;
         let mut readings = Vec::new();
         for kind in self.kinds() {
             self.closed_loop(server, &kind, self.time / WARM_UP).await?;

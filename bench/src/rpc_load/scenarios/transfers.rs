@@ -1,15 +1,17 @@
 //! Plain transfers at one-second blocks.
 
-use super::{MIB, Requests, Sending, load_readings, one_second_blocks, warn_about};
+use super::{MIB, Outcome, Requests, Sending, one_second_blocks};
 use crate::rpc_load::{
-    Better, DriveOptions, Goal, LoadError, Program, Reading, Server, SignedLoad, Wallets, contracts::ether_transfer, drive,
+    Better, DriveOptions, Goal, LoadError, Program, Reading, Server, SignedLoad, Wallets, contracts::ether_transfer,
+    drive,
 };
 
-/// Plain transfers to 10,000 recipients, sent as fast as the node takes them.
+/// Plain transfers to 10,000 recipients, sent as fast as the node takes them: by several connections at once, and by one, where a node
+/// has no more than one batch at hand.
 #[derive(Debug)]
 pub struct TransferScenario {
     accounts: usize,
-    requests: Requests,
+    loads: Vec<(String, Requests)>,
 }
 
 impl TransferScenario {
@@ -17,26 +19,27 @@ impl TransferScenario {
     pub fn prepare(count: usize, sending: Sending) -> Result<Self, LoadError> {
         let wallets = Wallets::derive(sending.senders)?;
         let load = SignedLoad::sign(&wallets.senders, count, ether_transfer)?;
-        Ok(Self { accounts: wallets.count(), requests: load.batches(sending.connections, sending.batch) })
+        let mut loads = vec![(String::new(), load.batches(sending.connections, sending.batch))];
+        if sending.connections > 1 {
+            loads.push(("one connection: ".to_owned(), load.batches(1, sending.batch)));
+        }
+        Ok(Self { accounts: wallets.count(), loads })
     }
 
-    pub(super) async fn run(&self, program: &Program) -> Result<Vec<Reading>, LoadError> {
-        let mut server = Server::start(program, &one_second_blocks(self.accounts))?;
-        let run = drive(&server, &self.requests, DriveOptions::default()).await;
-        server.check()?;
-        let run = run?;
-        warn_about(&run, program);
-        let mut readings = load_readings("", &run);
-        for reading in &mut readings {
-            reading.goal = match reading.name.as_str() {
-                "mined" => Goal::Times(8.0),
-                "server CPU" => Goal::AtMost(60.0),
-                _ => reading.goal,
-            };
+    pub(super) async fn run(&self, program: &Program) -> Result<Outcome, LoadError> {
+        let mut outcome = Outcome::default();
+        for (prefix, requests) in &self.loads {
+            let mut server = Server::start(program, &one_second_blocks(self.accounts))?;
+            let run = drive(&server, requests, DriveOptions::default()).await;
+            server.check()?;
+            let run = run?;
+            outcome.add_load(prefix, program.kind, &run);
+            outcome.set_goal(&format!("{prefix}mined"), Goal::Times(8.0));
+            outcome.set_goal(&format!("{prefix}server CPU"), Goal::AtMost(60.0));
+            let memory = |index: usize| run.memory[index].resident as f64 / MIB;
+            outcome.add(Reading::new(format!("{prefix}memory before"), "MiB", Better::Less, memory(0)));
+            outcome.add(Reading::new(format!("{prefix}memory after"), "MiB", Better::Less, memory(1)));
         }
-        let memory = |index: usize| run.memory[index].resident as f64 / MIB;
-        readings.push(Reading::new("memory before", "MiB", Better::Less, memory(0)));
-        readings.push(Reading::new("memory after", "MiB", Better::Less, memory(1)));
-        Ok(readings)
+        Ok(outcome)
     }
 }
