@@ -148,6 +148,7 @@ impl Chain {
     pub(super) fn stored(&self, hash: &B256) -> Result<Option<Head>, ChainError> {
         let Some(number) = self.database.block_number(*hash)? else { return Ok(None) };
         let header = self.database.header(number)?;
-        Ok(header.map(|header| Head { number, hash: *hash, state_root: header.state_root }))
+        let Some(header) = header else { return Ok(None) };
+        Ok(Some(Head { number, hash: *hash, state_root: self.database.state_root(&header)? }))
     }
 }

@@ -22,4 +22,4 @@ pub use ethash::{Ethash, SealError};
 pub use header::validate_header;
 pub(crate) use next_block::{gas_limits, next_base_fee, next_excess_blob_gas, parent_gas_limit};
 pub use ommers::{Generation, validate_ommers};
-pub use transaction::{CheckedTransaction, TransactionError, validate_transaction};
+pub use transaction::{CheckedTransaction, InitialGas, TransactionError, TransactionRules, validate_transaction};

@@ -44,6 +44,7 @@ impl ChainSpec {
             blob_forks,
             deposit_contract: config.deposit_contract_address,
             transactions_only: false,
+            contract_senders: false,
         })
     }
 }

@@ -98,6 +98,8 @@ pub struct ChainSpec {
     deposit_contract: Option<Address>,
     /// See [`ChainSpec::with_transactions_only`].
     transactions_only: bool,
+    /// See [`ChainSpec::with_contract_senders`].
+    contract_senders: bool,
 }
 
 impl ChainSpec {
@@ -128,7 +130,10 @@ impl ChainSpec {
 
     /// Environment of the EVM in the block of this header: block fields, limits, blob base fee.
     pub fn evm_env(&self, header: &Header) -> EvmEnv {
-        EvmEnv::for_eth_block(header, self.at(header), self.chain_id, self.blob_params(header.timestamp))
+        let mut environment =
+            EvmEnv::for_eth_block(header, self.at(header), self.chain_id, self.blob_params(header.timestamp));
+        environment.cfg_env.disable_eip3607 = self.contract_senders;
+        environment
     }
 
     /// Blob parameters at a timestamp (seconds), `None` before Cancun.
@@ -153,6 +158,18 @@ impl ChainSpec {
     pub const fn with_transactions_only(mut self) -> Self {
         self.transactions_only = true;
         self
+    }
+
+    /// The same schedule, but accounts with code may send transactions, against EIP-3607. Only development chains, on which anybody can be
+    /// impersonated, have that.
+    pub const fn with_contract_senders(mut self) -> Self {
+        self.contract_senders = true;
+        self
+    }
+
+    /// Whether accounts with code may send transactions.
+    pub const fn has_contract_senders(&self) -> bool {
+        self.contract_senders
     }
 
     /// Whether blocks do nothing beside executing their transactions.

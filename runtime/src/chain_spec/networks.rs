@@ -76,7 +76,16 @@ impl ChainSpec {
             })
             .collect();
         let deposit_contract = Some(deposit_contract);
-        Self { name: name.to_owned(), chain_id, forks, merge, blob_forks, deposit_contract, transactions_only: false }
+        Self {
+            name: name.to_owned(),
+            chain_id,
+            forks,
+            merge,
+            blob_forks,
+            deposit_contract,
+            transactions_only: false,
+            contract_senders: false,
+        }
     }
 }
 

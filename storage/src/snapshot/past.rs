@@ -5,7 +5,7 @@ use crate::{
     AccountRecord, StorageError,
     block::Head,
     database::{
-        history, read,
+        amend, history, read,
         shared::{Reader, Shared},
         unwind,
     },
@@ -38,7 +38,7 @@ impl PastState {
             let missing = |table| StorageError::MissingBlock { table, number };
             let hash = read::block_hash(transaction, number)?.ok_or_else(|| missing(Table::CanonicalHashes))?;
             let header = read::header(transaction, number)?.ok_or_else(|| missing(Table::Headers))?;
-            let block = Head { number, hash, state_root: header.state_root };
+            let block = Head { number, hash, state_root: amend::state_root(transaction, &header)? };
             check(block, reader)?;
             Ok(block)
         })?;

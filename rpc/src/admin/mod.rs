@@ -1,0 +1,6 @@
+//! `admin_`: the node.
+
+use crate::MethodSet;
+
+/// Registers the methods.
+pub(crate) const fn register(_methods: &mut MethodSet) {}

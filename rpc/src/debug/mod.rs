@@ -1,0 +1,6 @@
+//! `debug_`: tracers in the format of geth, raw encodings, witnesses.
+
+use crate::MethodSet;
+
+/// Registers the methods.
+pub(crate) const fn register(_methods: &mut MethodSet) {}

@@ -1,0 +1,6 @@
+//! `eth_`: blocks, states, transactions, fees, logs, accounts of the node.
+
+use crate::MethodSet;
+
+/// Registers the methods.
+pub(crate) const fn register(_methods: &mut MethodSet) {}

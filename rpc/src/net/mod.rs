@@ -1,0 +1,6 @@
+//! `net_`: the network.
+
+use crate::MethodSet;
+
+/// Registers the methods.
+pub(crate) const fn register(_methods: &mut MethodSet) {}
