@@ -1,8 +1,11 @@
 //! What every method works on.
 
-use crate::slow::SlowCalls;
-use alloy_primitives::U256;
-use braid_chain::{Chain, ChainBlock, payload::PayloadAttributes};
+use crate::{Accounts, slow::SlowCalls};
+use alloy_primitives::{B256, U256, keccak256};
+use braid_chain::{
+    Chain, ChainBlock, Producer, TransactionPool,
+    payload::{HeaderOverrides, PayloadAttributes},
+};
 use std::{
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -51,31 +54,68 @@ impl Default for RpcOptions {
 #[derive(Debug)]
 pub struct Backend {
     chain: Arc<Chain>,
+    pool: Arc<TransactionPool>,
+    producer: Option<Arc<Producer>>,
+    accounts: Accounts,
     options: RpcOptions,
     slow: Arc<SlowCalls>,
+    /// Tells this process from every other.
+    instance: B256,
 }
 
 impl Backend {
-    /// For a chain.
-    pub fn new(chain: Arc<Chain>, options: RpcOptions) -> Arc<Self> {
+    /// For a chain and its pool. A producer is there where the node makes its own blocks.
+    pub fn new(
+        chain: Arc<Chain>,
+        pool: Arc<TransactionPool>,
+        producer: Option<Arc<Producer>>,
+        accounts: Accounts,
+        options: RpcOptions,
+    ) -> Arc<Self> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+        let instance = keccak256([now.to_be_bytes(), u128::from(std::process::id()).to_be_bytes()].concat());
         let slow = SlowCalls::new(options.slow_calls, options.waiting_calls, options.call_timeout);
-        Arc::new(Self { chain, options, slow })
+        Arc::new(Self { chain, pool, producer, accounts, options, slow, instance })
     }
 
     /// What a block on `parent` would be if it were made now.
-    pub(crate) fn next_attributes(&self, parent: &ChainBlock) -> PayloadAttributes {
+    pub(crate) fn next_attributes(&self, parent: &ChainBlock) -> (PayloadAttributes, HeaderOverrides) {
+        if let Some(producer) = &self.producer {
+            return producer.next_attributes(parent);
+        }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        PayloadAttributes {
+        let attributes = PayloadAttributes {
             timestamp: now.max(parent.header().timestamp + 1),
             prev_randao: parent.header().mix_hash,
             fee_recipient: parent.header().beneficiary,
             ..PayloadAttributes::default()
-        }
+        };
+        (attributes, HeaderOverrides::default())
     }
 
     /// The chain.
     pub(crate) fn chain(&self) -> &Arc<Chain> {
         &self.chain
+    }
+
+    /// Transactions that wait.
+    pub(crate) const fn pool(&self) -> &Arc<TransactionPool> {
+        &self.pool
+    }
+
+    /// Who makes the blocks, if that is this node.
+    pub(crate) const fn producer(&self) -> Option<&Arc<Producer>> {
+        self.producer.as_ref()
+    }
+
+    /// Accounts that the node signs for.
+    pub const fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// Tells this process from every other.
+    pub(crate) const fn instance(&self) -> B256 {
+        self.instance
     }
 
     /// Limits and settings.

@@ -5,7 +5,7 @@ use alloy_consensus::Header;
 use alloy_eips::{BlockId, BlockNumberOrTag, RpcBlockHash};
 use alloy_evm::EvmEnv;
 use alloy_primitives::B256;
-use braid_chain::{ChainBlock, ExecutionEngine, StateView, payload::HeaderOverrides};
+use braid_chain::{ChainBlock, ExecutionEngine, StateView};
 use std::sync::Arc;
 
 /// What a call is executed on.
@@ -78,7 +78,8 @@ impl Backend {
 
     /// The header of a block that follows another one, as far as it is known before its transactions are.
     pub(crate) fn next_header(&self, parent: &ChainBlock) -> Header {
-        self.chain().next_header(parent, &self.next_attributes(parent), &HeaderOverrides::default())
+        let (attributes, overrides) = self.next_attributes(parent);
+        self.chain().next_header(parent, &attributes, &overrides)
     }
 }
 

@@ -5,6 +5,7 @@
 //! * `server` brings them to HTTP, WebSocket and IPC.
 //! * [`RpcError`] is what a client gets when a call fails.
 
+mod accounts;
 mod admin;
 mod backend;
 mod block_id;
@@ -29,6 +30,7 @@ mod trace;
 mod txpool;
 mod web3;
 
+pub use accounts::Accounts;
 pub use backend::{Backend, RpcOptions};
 pub use error::RpcError;
 pub use methods::MethodSet;

@@ -9,6 +9,11 @@ use std::sync::Arc;
 impl Backend {
     /// The methods of the open port. Those that change the chain at will are among them only on a development node.
     pub fn methods(self: &Arc<Self>) -> MethodSet {
+        self.methods_of(|_| true)
+    }
+
+    /// Those of [`methods`](Self::methods) whose namespaces are wanted, and `rpc_`, which tells what there is.
+    pub fn methods_of(self: &Arc<Self>, is_wanted: impl Fn(&str) -> bool) -> MethodSet {
         let mut methods = self.common();
         txpool::register(&mut methods);
         debug::register(&mut methods);
@@ -17,10 +22,11 @@ impl Backend {
         erigon::register(&mut methods);
         admin::register(&mut methods);
         braid::register(&mut methods);
+        testing::register(&mut methods);
         if self.options().development {
-            testing::register(&mut methods);
             dev::register(&mut methods);
         }
+        methods.retain(is_wanted);
         rpc_info::register(&mut methods);
         methods
     }

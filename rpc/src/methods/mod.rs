@@ -119,8 +119,15 @@ impl MethodSet {
     }
 
     /// The namespaces: what is before the first underscore of each name.
-    pub(crate) fn namespaces(&self) -> BTreeSet<&'static str> {
+    pub fn namespaces(&self) -> BTreeSet<&'static str> {
         self.descriptions.iter().filter_map(|description| Some(description.name.split_once('_')?.0)).collect()
+    }
+
+    /// Keeps only the methods of some namespaces.
+    pub(crate) fn retain(&mut self, is_wanted: impl Fn(&str) -> bool) {
+        let is_wanted = |name: &str| name.split_once('_').is_none_or(|(namespace, _)| is_wanted(namespace));
+        self.methods.retain(|name, _| is_wanted(name));
+        self.descriptions.retain(|description| is_wanted(description.name));
     }
 
     /// The same methods as a module of jsonrpsee, for use without a server.
