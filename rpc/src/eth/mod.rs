@@ -18,7 +18,7 @@ mod state;
 mod transactions;
 
 pub(crate) use fees::{FeeHistoryCache, GasPriceOracle};
-pub(crate) use logs::LogFilter;
+pub(crate) use logs::{LogFilter, LogRange};
 pub(crate) use pool_view::pooled_json;
 
 use crate::MethodSet;

@@ -23,10 +23,11 @@ mod metrics;
 mod options;
 mod running;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod websocket;
 
 pub(crate) use connection::{CallScope, Connection};
+pub(crate) use message::notification;
 pub use http::{serve_engine, serve_http};
 pub use ipc::serve_ipc;
 pub use options::{Cors, Hosts, HttpOptions, Limits};

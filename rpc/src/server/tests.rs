@@ -4,6 +4,8 @@ mod fuzz;
 mod http;
 mod streams;
 
+pub(crate) use streams::WebSocket;
+
 use super::{HttpOptions, Limits, RunningServer, serve_http};
 use crate::{MethodSet, RpcError, test_chain};
 use serde_json::Value;
@@ -35,7 +37,7 @@ pub(super) async fn start(options: &HttpOptions) -> (RunningServer, String) {
 }
 
 /// Posts a body as JSON; gives status and body.
-pub(super) async fn post(url: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
+pub(crate) async fn post(url: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
     let request = reqwest::Client::new().post(url).header("content-type", "application/json").body(body);
     let response = request.send().await.unwrap();
     (response.status().as_u16(), response.text().await.unwrap())
