@@ -75,6 +75,11 @@ impl Simulation {
         Ok(self.state.basic(address)?.map_or(U256::ZERO, |account| account.balance))
     }
 
+    /// The precompiles, for one EVM.
+    pub(crate) fn take_precompiles(&mut self) -> PrecompilesMap {
+        self.precompiles.take().unwrap_or_else(|| precompiles(*self.environment.spec_id()))
+    }
+
     /// An EVM for a call, which pays no base fee if it has no price. The moved precompiles go with it.
     pub(crate) fn evm(&mut self, call: &Call) -> CallEvm<&mut CallState> {
         self.evm_with(call, NoOpInspector)
@@ -87,7 +92,7 @@ impl Simulation {
     {
         let mut environment = self.environment.clone();
         call.fees.lower_base_fees(&mut environment);
-        let set = self.precompiles.take().unwrap_or_else(|| precompiles(*environment.spec_id()));
+        let set = self.take_precompiles();
         CallEvm::new(&mut self.state, environment, set, self.deadline, inspector)
     }
 

@@ -118,6 +118,11 @@ impl<DB: Database, I: Inspector<CallEvmContext<DB>>> CallEvm<DB, I> {
         &mut self.inner.inspector
     }
 
+    /// The precompiles, for another EVM.
+    pub(crate) fn into_precompiles(self) -> PrecompilesMap {
+        self.inner.precompiles
+    }
+
     /// The database.
     pub(crate) const fn db(&mut self) -> &mut DB {
         &mut self.inner.ctx.journaled_state.database
@@ -149,16 +154,15 @@ impl<DB: Database, I> Handler for CallHandler<DB, I> {
         _gas: &mut InitialAndFloorGas,
     ) -> Result<(), Self::Error> {
         let context = &mut evm.ctx;
-        if context.cfg.is_nonce_check_disabled() && context.tx.kind().is_call() {
-            let mut sender = context.journal_mut().load_account_mut(context.tx.caller)?.data;
-            if sender.account().info.nonce == u64::MAX {
-                validate_against_state_and_deduct_caller::<_, Self::Error>(context)?;
-                let mut sender = context.journal_mut().load_account_mut(context.tx.caller)?.data;
-                sender.set_nonce(0);
-                return Ok(());
-            }
+        let sender = context.tx.caller;
+        let wraps = context.cfg.is_nonce_check_disabled()
+            && context.tx.kind.is_call()
+            && context.journal_mut().load_account_mut(sender)?.data.account().info.nonce == u64::MAX;
+        validate_against_state_and_deduct_caller::<_, Self::Error>(context)?;
+        if wraps {
+            context.journal_mut().load_account_mut(sender)?.data.set_nonce(0);
         }
-        validate_against_state_and_deduct_caller(context)
+        Ok(())
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
     },
 };
 use alloy_consensus::{
-    EMPTY_OMMER_ROOT_HASH, Header,
+    EMPTY_OMMER_ROOT_HASH, Header, TxReceipt as _,
     proofs::{calculate_receipt_root, calculate_withdrawals_root, ordered_trie_root_with_encoder},
 };
 use alloy_eips::{eip4844::DATA_GAS_PER_BLOB, eip7685::Requests};
@@ -132,7 +132,9 @@ impl<'a> Simulator<'a> {
         header.gas_used = gas_used;
         header.withdrawals_root = withdrawals.as_ref().map(|withdrawals| calculate_withdrawals_root(withdrawals));
         header.transactions_root =
-            ordered_trie_root_with_encoder(&transactions, |unsigned: &Unsigned, out| out.put_slice(&unsigned.encoded));
+            ordered_trie_root_with_encoder(&transactions, |unsigned: &Unsigned, out| {
+                out.extend_from_slice(&unsigned.encoded);
+            });
         let receipts: Vec<_> = receipts.into_iter().map(Receipt::into_with_bloom).collect();
         header.receipts_root = calculate_receipt_root(&receipts);
         header.logs_bloom = receipts.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.logs_bloom);
