@@ -22,7 +22,6 @@ pub(crate) struct Overrides<'a> {
 }
 
 /// What calls run on. Calls do not change it unless they are committed.
-#[expect(missing_debug_implementations, reason = "the precompiles have none")]
 pub(crate) struct Simulation {
     /// The state, with the overrides in it.
     pub(crate) state: CallState,
