@@ -1,8 +1,8 @@
 //! The chain of the RPC conformance suite, for tests: 54 blocks through every fork.
 
-use crate::{Backend, RpcOptions};
+use crate::{Accounts, Backend, RpcOptions};
 use alloy_rlp::Decodable;
-use braid_chain::{Chain, ChainOptions, GenesisFile};
+use braid_chain::{Chain, ChainOptions, GenesisFile, PoolOptions, TransactionPool};
 use braid_runtime::Block;
 use braid_storage::Database;
 use serde_json::{Value, json};
@@ -51,7 +51,8 @@ impl Suite {
         while !blocks.is_empty() {
             chain.import(Block::decode(&mut blocks).unwrap()).unwrap();
         }
-        Node { backend: Backend::new(chain, RpcOptions::default()) }
+        let pool = TransactionPool::new(Arc::clone(&chain), PoolOptions::default());
+        Node { backend: Backend::new(chain, pool, None, Accounts::default(), RpcOptions::default()) }
     }
 
     /// Requests and expected replies of the cases whose names begin so.

@@ -25,6 +25,8 @@ pub(crate) use request::Call;
 
 use crate::MethodSet;
 
+pub(crate) use estimate::estimate_request;
+
 /// Registers the methods.
 pub(crate) fn register(methods: &mut MethodSet) {
     methods.slow(
