@@ -19,7 +19,10 @@ pub(crate) use limits::Limits;
 pub(crate) use parent::{parent_snapshot, recovered};
 pub(crate) use roots::intermediate_roots;
 
-use crate::{Backend, RpcError, simulate::{CallBase, CallState}};
+use crate::{
+    Backend, RpcError,
+    simulate::{CallBase, CallState},
+};
 use alloy_evm::{
     EthEvm, Evm, EvmEnv, FromRecoveredTx,
     eth::{EthEvmBuilder, EthEvmContext},

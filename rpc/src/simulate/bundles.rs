@@ -11,7 +11,9 @@ use crate::{Backend, RpcError};
 use alloy_eips::BlockId;
 use alloy_evm::FromRecoveredTx;
 use alloy_primitives::U256;
-use alloy_rpc_types_eth::{BlockOverrides, Bundle, EthCallResponse, StateContext, TransactionIndex, state::StateOverride};
+use alloy_rpc_types_eth::{
+    BlockOverrides, Bundle, EthCallResponse, StateContext, TransactionIndex, state::StateOverride,
+};
 use revm::{DatabaseCommit, context::TxEnv, inspector::NoOpInspector};
 
 /// Arguments of `eth_callMany`.
@@ -74,7 +76,9 @@ fn replay(simulation: &mut Simulation, transactions: impl Iterator<Item = TxEnv>
         let outcome = evm.transact(transaction, Checks { base_fee: true, nonce: true });
         let outcome = outcome.map_err(|error| match NotExecuted::from(error) {
             NotExecuted::Failed(failure) => failure,
-            NotExecuted::Invalid(invalid) => RpcError::internal(format!("a transaction of the block: {invalid}")).into(),
+            NotExecuted::Invalid(invalid) => {
+                RpcError::internal(format!("a transaction of the block: {invalid}")).into()
+            }
         })?;
         evm.db().commit(outcome.state);
     }

@@ -6,7 +6,7 @@ use alloy_primitives::{B256, TxKind, U256};
 use alloy_rpc_types_eth::TransactionRequest;
 use revm::{
     context::{TransactionType, TxEnv},
-    context_interface::{block::Block, either::Either, transaction::AccessList},
+    context_interface::{either::Either, transaction::AccessList},
     primitives::hardfork::SpecId,
 };
 
