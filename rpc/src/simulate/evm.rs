@@ -14,8 +14,8 @@ use revm::{
         result::{EVMError, ExecutionResult, HaltReason, ResultAndState},
     },
     handler::{
-        EthFrame, Handler, instructions::EthInstructions,
-        pre_execution::validate_against_state_and_deduct_caller, validation::validate_env,
+        EthFrame, Handler, instructions::EthInstructions, pre_execution::validate_against_state_and_deduct_caller,
+        validation::validate_env,
     },
     inspector::{InspectorHandler, NoOpInspector},
     interpreter::{InitialAndFloorGas, interpreter::EthInterpreter},

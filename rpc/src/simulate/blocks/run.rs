@@ -126,7 +126,8 @@ impl<'a> Simulator<'a> {
             header.withdrawals_root.map(|_| block.header.withdrawals.clone().unwrap_or_default().into_inner());
         self.pay(&header, &environment, withdrawals.as_deref())?;
 
-        let blobs = |unsigned: &Unsigned| unsigned.transaction.as_eip4844().map_or(0, |tx| tx.tx().blob_versioned_hashes.len());
+        let blobs =
+            |unsigned: &Unsigned| unsigned.transaction.as_eip4844().map_or(0, |tx| tx.tx().blob_versioned_hashes.len());
         let blob_gas = transactions.iter().map(blobs).sum::<usize>() as u64 * DATA_GAS_PER_BLOB;
         header.blob_gas_used = header.excess_blob_gas.map(|_| blob_gas);
         header.gas_used = gas_used;
@@ -267,7 +268,9 @@ impl Transactions<'_> {
                 return Err(RpcError { code, ..error }.into());
             }
         };
-        wiped.extend(outcome.state.iter().filter(|(_, account)| account.is_selfdestructed()).map(|(address, _)| *address));
+        wiped.extend(
+            outcome.state.iter().filter(|(_, account)| account.is_selfdestructed()).map(|(address, _)| *address),
+        );
         evm.db().commit(outcome.state);
         let used = outcome.result.tx_gas_used();
         self.gas_used += used;
@@ -290,9 +293,8 @@ const fn code(invalid: &InvalidTransaction) -> i32 {
         InvalidTransaction::NonceTooLow { .. } => NONCE_TOO_LOW,
         InvalidTransaction::NonceTooHigh { .. } => NONCE_TOO_HIGH,
         InvalidTransaction::GasPriceLessThanBasefee => FEE_TOO_LOW,
-        InvalidTransaction::CallGasCostMoreThanGasLimit { .. } | InvalidTransaction::GasFloorMoreThanGasLimit { .. } => {
-            INTRINSIC_GAS
-        }
+        InvalidTransaction::CallGasCostMoreThanGasLimit { .. }
+        | InvalidTransaction::GasFloorMoreThanGasLimit { .. } => INTRINSIC_GAS,
         InvalidTransaction::LackOfFundForMaxFee { .. } | InvalidTransaction::OverflowPaymentInTransaction => {
             INSUFFICIENT_FUNDS
         }
@@ -304,11 +306,7 @@ const fn code(invalid: &InvalidTransaction) -> i32 {
 }
 
 /// Length of the block's RLP, in bytes.
-fn size(
-    header: &Header,
-    transactions: &[Unsigned],
-    withdrawals: Option<&[alloy_eips::eip4895::Withdrawal]>,
-) -> usize {
+fn size(header: &Header, transactions: &[Unsigned], withdrawals: Option<&[alloy_eips::eip4895::Withdrawal]>) -> usize {
     let body = alloy_consensus::BlockBody {
         transactions: transactions.iter().map(|unsigned| unsigned.transaction.clone()).collect(),
         ommers: Vec::new(),
