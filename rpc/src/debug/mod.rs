@@ -99,6 +99,9 @@ fn chain_config(backend: &Backend) -> Value {
         let number = serde_json::from_str(&total.to_string()).unwrap_or(Value::Null);
         config.insert("terminalTotalDifficulty".to_owned(), number);
     }
+    if let Some(address) = alloy_evm::eth::spec::EthExecutorSpec::deposit_contract_address(spec) {
+        config.insert("depositContractAddress".to_owned(), address.to_string().into());
+    }
     let mut schedule = serde_json::Map::new();
     for (name, fork) in [
         ("cancun", Fork::Cancun),

@@ -223,3 +223,107 @@ fn a_call_between_the_transactions_of_a_block() {
     assert_ne!(balance(json!("0x1")), format!("{parent:#066x}"));
     assert_eq!(balance(Value::Null), format!("{after:#066x}"));
 }
+
+#[test]
+fn witnesses_suffice() {
+    use alloy_rpc_types_debug::ExecutionWitness;
+    use braid_chain::{Bundle, ChainReference, PreState, Witness, validate, validation::StateRootCheck};
+    let Some(suite) = Suite::open() else { return };
+    // Blocks in memory, and blocks below the written ones.
+    let node = suite.node(8);
+    let chain = node.backend.chain();
+    let config = serde_json::from_value(node.call("debug_chainConfig", json!([])).unwrap()).unwrap();
+    let reference = ChainReference::Config(Box::new(config));
+    let expected = chain.spec();
+    let read = reference.spec().unwrap();
+    for number in 1..=chain.head().number {
+        let block = chain.block_by_number(number).unwrap().unwrap();
+        assert_eq!(read.spec_id(block.header()), expected.spec_id(block.header()), "block {number}");
+        let witness = node.call("debug_executionWitness", json!([format!("{number:#x}")])).unwrap();
+        assert_eq!(node.call("debug_executionWitnessByBlockHash", json!([block.hash()])).unwrap(), witness);
+        let witness: ExecutionWitness = serde_json::from_value(witness).unwrap();
+        let headers = witness.headers.iter().map(|header| alloy_rlp::decode_exact(header).unwrap());
+        let headers: Vec<alloy_consensus::Header> = headers.collect();
+        let parent = headers.last().unwrap();
+        assert_eq!(parent.hash_slow(), block.header().parent_hash, "block {number}");
+        let pre_state = Witness {
+            state_root: parent.state_root,
+            state: witness.state,
+            codes: witness.codes,
+            keys: witness.keys,
+            headers,
+        };
+        let bundle = Bundle {
+            chain: reference.clone(),
+            block: braid_runtime::Block::new(block.header().clone(), block.body().clone()),
+            ommers_missing: false,
+            senders: None,
+            pre_state: PreState::Witness(pre_state),
+            block_hashes: Default::default(),
+            receipts: None,
+            access_list: None,
+        };
+        let snapshot = bundle.snapshot().unwrap();
+        let recovered = bundle.recovered_block().unwrap();
+        let outcome =
+            braid_runtime::oracle::execute_serial(&snapshot, &recovered, chain.spec(), Default::default()).unwrap();
+        let validation = validate(&bundle, &snapshot, &outcome);
+        assert!(validation.is_match(), "block {number}: {:?}", validation.mismatches);
+        assert_eq!(validation.state_root, StateRootCheck::Compared, "block {number}");
+    }
+}
+
+#[test]
+fn storage_is_listed_in_order() {
+    let Some(suite) = Suite::open() else { return };
+    let node = suite.node(8);
+    let chain = node.backend.chain();
+    let mut seen = 0;
+    for number in 1..=chain.head().number {
+        let block = chain.block_by_number(number).unwrap().unwrap();
+        let id = json!(block.hash());
+        let modified = node.call("debug_getModifiedAccountsByHash", json!([block.hash()])).unwrap();
+        for address in modified.as_array().unwrap() {
+            // The queues of requests change after the last transaction.
+            if ["0x00000961ef480eb55e80d19ad83579a64c007002", "0x0000bbddc7ce488642fb579f8b00f3a590007251"]
+                .contains(&address.as_str().unwrap())
+            {
+                continue;
+            }
+            let range = |index: usize, start: &Value, count: u64| {
+                node.call("debug_storageRangeAt", json!([id, index, address, start, count])).unwrap()
+            };
+            let last = block.transactions().len();
+            let all = range(last, &json!("0x"), 1000);
+            let storage = all["storage"].as_object().unwrap();
+            assert_eq!(all["nextKey"], Value::Null);
+            let state = chain.state(&block.hash()).unwrap();
+            let account = address.as_str().unwrap().parse().unwrap();
+            let mut pages = serde_json::Map::new();
+            let mut next = json!("0x");
+            while !next.is_null() {
+                let page = range(last, &next, 2);
+                pages.extend(page["storage"].as_object().unwrap().clone());
+                next = page["nextKey"].clone();
+            }
+            assert_eq!(&pages, storage, "block {number} {address}");
+            for slot in storage.values() {
+                let Some(key) = slot["key"].as_str() else { continue };
+                let value = state.slot(account, key.parse().unwrap()).unwrap();
+                assert_eq!(slot["value"], format!("{value:#066x}"), "block {number} {address} {key}");
+                seen += 1;
+            }
+            let proof = state.proof(account, &[]).unwrap();
+            assert_eq!(
+                storage.is_empty(),
+                proof.storage_root == alloy_consensus::EMPTY_ROOT_HASH,
+                "block {number} {address}"
+            );
+        }
+    }
+    assert!(seen > 10, "{seen} slots");
+    let all = node.call("debug_getModifiedAccountsByNumber", json!(["0x0", "latest"])).unwrap();
+    assert!(all.as_array().unwrap().len() > 5);
+    let genesis = json!(["0x0", "0x0", alloy_primitives::Address::ZERO, "0x", 5]);
+    assert_eq!(node.call("debug_storageRangeAt", genesis).unwrap_err()["message"], "genesis is not traceable");
+}
