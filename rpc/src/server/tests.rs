@@ -5,13 +5,13 @@ mod http;
 mod streams;
 
 use super::{HttpOptions, Limits, RunningServer, serve_http};
-use crate::{Backend, MethodSet, RpcError, RpcOptions, test_chain};
+use crate::{MethodSet, RpcError, test_chain};
 use serde_json::Value;
 use std::{net::SocketAddr, time::Duration};
 
 /// Some methods that do what the tests need.
 pub(super) fn methods() -> MethodSet {
-    let backend = Backend::new(test_chain::dev_chain(), RpcOptions::default());
+    let backend = test_chain::backend(test_chain::dev_chain());
     let mut methods = backend.methods();
     methods.quick("test_echo(value: Any) -> Any", "Gives back.", |_, (value,): (Value,)| Ok(value));
     methods.quick("test_panic() -> Any", "Panics.", |_, ()| -> Result<(), RpcError> { panic!("as asked") });
