@@ -26,6 +26,8 @@ mod rpc_info;
 mod server;
 mod simulate;
 mod slow;
+#[cfg(test)]
+mod test_chain;
 mod testing;
 mod trace;
 mod txpool;

@@ -3,7 +3,7 @@
 use super::{
     evm::{CallEvm, Checks},
     failure::{Attempt, CallFailure, NotExecuted},
-    overrides::{CallState, apply_block, apply_state, precompiles},
+    overrides::{CallBase, CallState, apply_block, apply_state, precompiles},
     request::Call,
     time_limit::Deadline,
 };
@@ -22,7 +22,6 @@ pub(crate) struct Overrides<'a> {
 }
 
 /// What calls run on. Calls do not change it unless they are committed.
-#[expect(missing_debug_implementations, reason = "the precompiles have none")]
 pub(crate) struct Simulation {
     /// The state, with the overrides in it.
     pub(crate) state: CallState,
@@ -47,10 +46,10 @@ impl Backend {
         }
     }
 
-    /// Makes a simulation ready. Nonces are not checked, and gas limits of transactions are those of the node (EIP-7825 is for blocks).
+    /// Makes a simulation ready.
     pub(crate) fn simulation(&self, context: CallContext, overrides: Overrides<'_>) -> Result<Simulation, CallFailure> {
         let CallContext { state, header, mut environment } = context;
-        let mut state = CallState::new(state);
+        let mut state = CallState::new(CallBase(state));
         if let Some(wanted) = overrides.block {
             environment = apply_block(wanted, &header, self.chain().spec(), &mut state)?;
         }
@@ -60,8 +59,6 @@ impl Backend {
             apply_state(wanted, &mut state, &mut set)?;
             moved = Some(set);
         }
-        environment.cfg_env.disable_nonce_check = true;
-        environment.cfg_env.tx_gas_limit_cap = Some(u64::MAX);
         Ok(Simulation { state, environment, precompiles: moved, deadline: self.deadline() })
     }
 
@@ -77,6 +74,11 @@ impl Simulation {
         Ok(self.state.basic(address)?.map_or(U256::ZERO, |account| account.balance))
     }
 
+    /// The precompiles, for one EVM.
+    pub(crate) fn take_precompiles(&mut self) -> PrecompilesMap {
+        self.precompiles.take().unwrap_or_else(|| precompiles(*self.environment.spec_id()))
+    }
+
     /// An EVM for a call, which pays no base fee if it has no price. The moved precompiles go with it.
     pub(crate) fn evm(&mut self, call: &Call) -> CallEvm<&mut CallState> {
         self.evm_with(call, NoOpInspector)
@@ -89,8 +91,8 @@ impl Simulation {
     {
         let mut environment = self.environment.clone();
         call.fees.lower_base_fees(&mut environment);
-        let set = self.precompiles.take().unwrap_or_else(|| precompiles(*environment.spec_id()));
-        CallEvm::with_inspector(&mut self.state, environment, set, self.deadline, inspector)
+        let set = self.take_precompiles();
+        CallEvm::new(&mut self.state, environment, set, self.deadline, inspector)
     }
 
     /// Executes a call without keeping what it changes.
