@@ -3,6 +3,7 @@
 use crate::{
     Accounts,
     eth::{FeeHistoryCache, GasPriceOracle},
+    filters::Feed,
     slow::SlowCalls,
 };
 use alloy_primitives::{B256, U256, keccak256};
@@ -94,7 +95,7 @@ impl Backend {
         chain.watch_head(move |_| {
             moved.send_replace(());
         });
-        let feed = Feed::new(&chain, &pool, options.filter_lifetime, B256::random());
+        let feed = Feed::new(&chain, &pool, options.filter_lifetime);
         Arc::new(Self {
             chain,
             pool,

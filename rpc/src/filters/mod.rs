@@ -33,11 +33,7 @@ pub(crate) fn register(methods: &mut MethodSet) {
         "Ends a subscription.",
         |_, (id,): (String,), extensions| async move {
             let scope = extensions.get::<CallScope>().ok_or_else(subscription::not_supported)?;
-            if scope.connection().unsubscribe(&id) {
-                Ok(true)
-            } else {
-                Err(RpcError::server("subscription not found"))
-            }
+            if scope.connection().unsubscribe(&id) { Ok(true) } else { Err(RpcError::server("subscription not found")) }
         },
     );
     methods.quick(
@@ -53,9 +49,7 @@ pub(crate) fn register(methods: &mut MethodSet) {
     methods.quick(
         "eth_newPendingTransactionFilter(full?: Boolean) -> String",
         "A filter that collects transactions that come into the pool from now on: their hashes, or all of them.",
-        |backend, (full,): (Option<bool>,)| {
-            backend.feed().add_filter(PolledFilter::pending(full.unwrap_or_default()))
-        },
+        |backend, (full,): (Option<bool>,)| backend.feed().add_filter(PolledFilter::pending(full.unwrap_or_default())),
     );
     methods.quick(
         "eth_getFilterChanges(filterId: String) -> FilterChange[]",

@@ -145,10 +145,7 @@ impl Source {
 }
 
 /// The next move of the head. Who missed one would believe in a wrong chain, so the connection is closed then.
-async fn next_head(
-    heads: &mut broadcast::Receiver<Arc<HeadEvent>>,
-    subscriber: &Subscriber,
-) -> Option<Arc<HeadEvent>> {
+async fn next_head(heads: &mut broadcast::Receiver<Arc<HeadEvent>>, subscriber: &Subscriber) -> Option<Arc<HeadEvent>> {
     match heads.recv().await {
         Ok(event) => Some(event),
         Err(RecvError::Lagged(missed)) => {

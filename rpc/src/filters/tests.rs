@@ -122,7 +122,8 @@ async fn transactions_of_the_pool_are_told() {
     let pool = Arc::clone(node.backend.pool());
     let sent = transaction(0, None, Bytes::new());
     let raw = sent.encoded_2718();
-    let hash = tokio::task::spawn_blocking(move || pool.add_raw(&raw, braid_chain::Origin::Local)).await.unwrap().unwrap();
+    let hash =
+        tokio::task::spawn_blocking(move || pool.add_raw(&raw, braid_chain::Origin::Local)).await.unwrap().unwrap();
     assert_eq!(socket.next().await.unwrap()["params"]["result"]["hash"], json!(hash));
     assert_eq!(node.call("eth_getFilterChanges", json!([filter])).await, json!([hash]));
 }

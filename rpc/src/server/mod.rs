@@ -27,8 +27,8 @@ pub(crate) mod tests;
 mod websocket;
 
 pub(crate) use connection::{CallScope, Connection};
-pub(crate) use message::notification;
 pub use http::{serve_engine, serve_http};
 pub use ipc::serve_ipc;
+pub(crate) use message::notification;
 pub use options::{Cors, Hosts, HttpOptions, Limits};
 pub use running::{RunningServer, ServerError};
