@@ -364,6 +364,12 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
+    fn the_command_line_makes_sense() {
+        Cli::command().debug_assert();
+    }
+    use clap::CommandFactory;
+
+    #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
     }
@@ -402,16 +408,5 @@ mod tests {
         ] {
             assert!(Cli::try_parse_from(arguments).is_err(), "{arguments:?}");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_command_line_makes_sense() {
-        Cli::command().debug_assert();
     }
 }
