@@ -363,11 +363,6 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
 
-    #[test]
-    fn the_command_line_makes_sense() {
-        Cli::command().debug_assert();
-    }
-    use clap::CommandFactory;
 
     #[test]
     fn the_definition_is_sound() {
