@@ -13,7 +13,6 @@ use alloy_primitives::{
 };
 use braid_runtime::Transaction;
 use braid_storage::AccountRecord;
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
@@ -131,8 +130,9 @@ impl TransactionPool {
         let removed = moved.removed.iter().rev().flat_map(|block| &block.body.transactions);
         let removed: Vec<&Transaction> = removed.filter(|transaction| !mined.contains(transaction.tx_hash())).collect();
         let rules = &self.context().rules;
-        let taken = removed.into_par_iter().filter_map(|transaction| {
+        let taken = removed.into_iter().filter_map(|transaction| {
             let hash = transaction.tx_hash();
+            // Blocks leave their senders with the chain, so hardly ever one is recovered here.
             let known = self.chain.senders().get(hash).or_else(|| impersonated_sender(transaction.signature()));
             let sender = known.or_else(|| rules.recover(transaction).ok())?;
             let sidecar = if transaction.is_eip4844() { Some(self.sidecar(hash)?) } else { None };
