@@ -35,7 +35,7 @@ pub(super) fn register(methods: &mut MethodSet) {
 
 /// The block as JSON, without the parts that make it long.
 fn slim(backend: &Backend, block: &ChainBlock, full: bool) -> Result<Value, RpcError> {
-    let mut json = parsed(&*backend.write_block(block, full)?)?;
+    let mut json = parsed(&backend.write_block(block, full)?)?;
     json["transactionCount"] = block.transactions().len().into();
     json["logsBloom"] = Value::Null;
     Ok(json)

@@ -123,7 +123,7 @@ fn search(
     }
     let (mut transactions, mut receipts) = (Vec::new(), Vec::new());
     for (block, index) in &found {
-        let mut all = parsed(&*backend.write_block(block, true)?)?;
+        let mut all = parsed(&backend.write_block(block, true)?)?;
         transactions.push(all["transactions"][*index].take());
         receipts.push(receipt(backend, block, block.transactions()[*index].tx_hash())?);
     }
