@@ -146,12 +146,6 @@ impl Book {
         self.version
     }
 
-    /// Number of the transaction that comes next.
-    pub(super) fn take_number(&mut self) -> u64 {
-        self.next += 1;
-        self.next
-    }
-
     /// Remembers the account of a sender that is not known yet.
     pub(super) fn know(&mut self, address: Address, account: SenderAccount) {
         if let Entry::Vacant(vacant) = self.senders.entry(address) {
@@ -204,8 +198,17 @@ impl Book {
         }
     }
 
+    /// Puts a new transaction in, which has passed every check.
+    pub(super) fn put(&mut self, mut transaction: PoolTransaction, changes: &mut Changes) -> Arc<PoolTransaction> {
+        self.next += 1;
+        transaction.number = self.next;
+        let transaction = Arc::new(transaction);
+        self.insert(Arc::clone(&transaction), changes);
+        transaction
+    }
+
     /// Puts a transaction in, which has passed every check, in place of the one of its sender that has its nonce.
-    pub(super) fn insert(&mut self, transaction: Arc<PoolTransaction>, changes: &mut Changes) {
+    fn insert(&mut self, transaction: Arc<PoolTransaction>, changes: &mut Changes) {
         let (address, nonce) = (transaction.sender(), transaction.nonce());
         let sender_pending = self.sender_pending;
         let Some(sender) = self.senders.get_mut(&address) else { return };

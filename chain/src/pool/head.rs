@@ -26,7 +26,7 @@ impl TransactionPool {
     pub fn refresh(&self, addresses: &[Address]) {
         let mut changes = Changes::default();
         self.move_to_head(&mut changes, |_, _| addresses.to_vec());
-        self.announce(&changes);
+        self.finish(changes);
     }
 
     /// Runs `f`; what it takes off the chain does not come back into the pool. For those who want to go back in time.
@@ -82,9 +82,14 @@ impl TransactionPool {
         if is_due {
             self.expire();
         }
-        if !changes.pending.is_empty() {
-            // What was promoted with one account may have been put back with the next.
-            let book = self.book.lock();
+        self.finish(changes);
+    }
+
+    /// Gives up what is too much after transactions were put back among the queued ones, and tells the watchers what is pending now.
+    fn finish(&self, mut changes: Changes) {
+        {
+            let mut book = self.book.lock();
+            self.make_room(&mut book, self.context().base_fee, &mut changes);
             changes.pending.retain(|transaction| book.is_pending(transaction));
         }
         self.announce(&changes);
