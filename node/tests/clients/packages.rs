@@ -111,7 +111,9 @@ pub(super) fn artifacts() -> Option<PathBuf> {
     lock.lock().expect("files can be locked");
     let (source, artifacts) = (sources().join("contracts"), folder.join("artifacts.json"));
     if copy_tree(&source, &folder.join("contracts")) || !artifacts.exists() {
-        Driver::new("node", &folder, Duration::from_secs(120)).args(["compile.mjs", "contracts", "artifacts.json"]).succeed();
+        Driver::new("node", &folder, Duration::from_secs(120))
+            .args(["compile.mjs", "contracts", "artifacts.json"])
+            .succeed();
     }
     Some(artifacts)
 }
@@ -151,6 +153,14 @@ pub(super) fn skip<T>(what: &str, why: &str) -> Option<T> {
 
 /// Package managers give up for this reason in these words.
 fn is_offline(finished: &Finished) -> bool {
-    let words = ["ENOTFOUND", "EAI_AGAIN", "ENETUNREACH", "ECONNREFUSED", "ETIMEDOUT", "NewConnectionError", "NameResolutionError"];
+    let words = [
+        "ENOTFOUND",
+        "EAI_AGAIN",
+        "ENETUNREACH",
+        "ECONNREFUSED",
+        "ETIMEDOUT",
+        "NewConnectionError",
+        "NameResolutionError",
+    ];
     words.iter().any(|word| finished.stderr.contains(word) || finished.stdout.contains(word))
 }
