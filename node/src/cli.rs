@@ -363,7 +363,6 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
 
-
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
