@@ -37,6 +37,7 @@ pub use chain::{
     StateView, Timings, TransactionPlace,
 };
 pub use dev_genesis::{CREATE2_DEPLOYER, DEV_BASE_FEE, DEV_CHAIN_ID, DEV_GAS_LIMIT, DevGenesis};
+pub use execution::block_change;
 pub use execution_engine::ExecutionEngine;
 pub use files::{BlockFile, FileError, PlacedBlock};
 pub use genesis::{GenesisError, GenesisFile};

@@ -27,7 +27,7 @@ impl Accounts {
         // What all have in common takes long, and is derived once.
         let parent = path.trim_end_matches('/');
         let builder = MnemonicBuilder::<English>::default().phrase(mnemonic).derivation_path(parent)?;
-        let parent = builder.build_parent_key()?;
+        let parent = builder.build_key()?;
         let mut accounts = Self::default();
         for index in 0..count {
             let signer = parent.child(index)?.signer();

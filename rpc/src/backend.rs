@@ -1,15 +1,21 @@
 //! What every method works on.
 
-use crate::{Accounts, slow::SlowCalls};
+use crate::{
+    Accounts,
+    eth::{FeeHistoryCache, GasPriceOracle},
+    slow::SlowCalls,
+};
 use alloy_primitives::{B256, U256, keccak256};
 use braid_chain::{
     Chain, ChainBlock, Producer, TransactionPool,
     payload::{HeaderOverrides, PayloadAttributes},
 };
 use std::{
+    path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
+use tokio::sync::watch;
 
 /// Limits and settings of the methods.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +38,8 @@ pub struct RpcOptions {
     pub filter_lifetime: Duration,
     /// Whether methods that change the chain at will are offered (`anvil_`, `hardhat_`, `evm_`), and accounts that the node signs for.
     pub development: bool,
+    /// Folder of the database, if it has one (`admin_datadir`).
+    pub datadir: Option<PathBuf>,
 }
 
 impl Default for RpcOptions {
@@ -46,6 +54,7 @@ impl Default for RpcOptions {
             waiting_calls: 4096,
             filter_lifetime: Duration::from_secs(5 * 60),
             development: false,
+            datadir: None,
         }
     }
 }
@@ -61,6 +70,10 @@ pub struct Backend {
     slow: Arc<SlowCalls>,
     /// Tells this process from every other.
     instance: B256,
+    gas_prices: GasPriceOracle,
+    fee_histories: FeeHistoryCache,
+    /// Changes when the head has moved.
+    moves: watch::Receiver<()>,
 }
 
 impl Backend {
@@ -75,7 +88,12 @@ impl Backend {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
         let instance = keccak256([now.to_be_bytes(), u128::from(std::process::id()).to_be_bytes()].concat());
         let slow = SlowCalls::new(options.slow_calls, options.waiting_calls, options.call_timeout);
-        Arc::new(Self { chain, pool, producer, accounts, options, slow, instance })
+        let (gas_prices, fee_histories) = <_>::default();
+        let (moved, moves) = watch::channel(());
+        chain.watch_head(move |_| {
+            moved.send_replace(());
+        });
+        Arc::new(Self { chain, pool, producer, accounts, options, slow, instance, gas_prices, fee_histories, moves })
     }
 
     /// What a block on `parent` would be if it were made now.
@@ -91,6 +109,11 @@ impl Backend {
             ..PayloadAttributes::default()
         };
         (attributes, HeaderOverrides::default())
+    }
+
+    /// Changes each time the head has moved.
+    pub(crate) fn head_moves(&self) -> watch::Receiver<()> {
+        self.moves.clone()
     }
 
     /// The chain.
@@ -126,5 +149,15 @@ impl Backend {
     /// Where slow calls run.
     pub(crate) const fn slow(&self) -> &Arc<SlowCalls> {
         &self.slow
+    }
+
+    /// What to offer for a transaction.
+    pub(crate) const fn gas_prices(&self) -> &GasPriceOracle {
+        &self.gas_prices
+    }
+
+    /// What was paid in recent blocks.
+    pub(crate) const fn fee_histories(&self) -> &FeeHistoryCache {
+        &self.fee_histories
     }
 }

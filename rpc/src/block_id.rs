@@ -76,6 +76,11 @@ impl Backend {
         Ok(CallContext { state, header, environment })
     }
 
+    /// The header of the block that is not made yet.
+    pub(crate) fn pending_header(&self) -> Result<Header, RpcError> {
+        Ok(self.next_header(&*self.chain().head_block()?))
+    }
+
     /// The header of a block that follows another one, as far as it is known before its transactions are.
     pub(crate) fn next_header(&self, parent: &ChainBlock) -> Header {
         let (attributes, overrides) = self.next_attributes(parent);

@@ -21,10 +21,13 @@ mod methods;
 mod namespaces;
 mod net;
 mod ots;
+mod replay;
 mod rpc_info;
 mod server;
 mod simulate;
 mod slow;
+#[cfg(test)]
+mod test_chain;
 mod testing;
 mod trace;
 mod txpool;

@@ -8,6 +8,7 @@
 
 mod amend;
 mod build;
+mod early;
 mod error;
 mod folding;
 mod heads;

@@ -11,6 +11,9 @@ pub enum PoolError {
     /// The bytes are no transaction in the network's form (EIP-2718).
     #[error("rlp: {0}")]
     Decode(#[source] Arc<Eip2718Error>),
+    /// A type and nothing else, or nothing at all.
+    #[error("typed transaction too short")]
+    TooShort,
     /// The type is unknown, or its fork has not come yet (EIP-2718).
     #[error("transaction type not supported")]
     Type(u8),

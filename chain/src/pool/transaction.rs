@@ -214,11 +214,12 @@ pub(super) fn decode(raw: &[u8]) -> Result<PooledTransaction, PoolError> {
         Ok(transaction) => return Ok(transaction),
         Err(error) => error,
     };
-    match error {
-        Eip2718Error::UnexpectedType(id) => Err(PoolError::Type(id)),
+    match (error, raw) {
+        (_, [0..0x80] | []) => Err(PoolError::TooShort),
+        (Eip2718Error::UnexpectedType(id), [0..0x80, ..]) => Err(PoolError::Type(id)),
         _ if TxEnvelope::decode_2718_exact(raw).is_ok_and(|transaction| transaction.is_eip4844()) => {
             Err(PoolError::MissingSidecar)
         }
-        error => Err(PoolError::Decode(Arc::new(error))),
+        (error, _) => Err(PoolError::Decode(Arc::new(error))),
     }
 }

@@ -143,11 +143,11 @@ pub(crate) struct DevOptions {
 #[command(next_help_heading = "HTTP and WebSocket")]
 pub(crate) struct HttpOptions {
     /// Port for HTTP and WebSocket; 0 lets the system choose.
-    #[arg(long = "http.port", short = 'p', value_name = "PORT", visible_aliases = ["port", "ws.port"], default_value_t = 8545)]
+    #[arg(id = "http.port", long = "http.port", short = 'p', value_name = "PORT", visible_aliases = ["port", "ws.port"], default_value_t = 8545)]
     pub(crate) port: u16,
 
     /// Address to listen on. Anything but a loopback address lets other machines in.
-    #[arg(long = "http.addr", value_name = "IP", visible_aliases = ["host", "ws.addr"], default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    #[arg(id = "http.addr", long = "http.addr", value_name = "IP", visible_aliases = ["host", "ws.addr"], default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub(crate) address: IpAddr,
 
     /// Web pages that may use the node: origins, or `*` for all [default: * on a development chain, none otherwise].
@@ -172,19 +172,25 @@ pub(crate) struct HttpOptions {
 #[command(next_help_heading = "Engine API")]
 pub(crate) struct EngineOptions {
     /// Port of the Engine API; 0 lets the system choose [default: 8551, and none on a development chain].
-    #[arg(long = "authrpc.port", value_name = "PORT")]
+    #[arg(id = "authrpc.port", long = "authrpc.port", value_name = "PORT")]
     pub(crate) port: Option<u16>,
 
     /// Address to listen on for the Engine API.
-    #[arg(long = "authrpc.addr", value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    #[arg(id = "authrpc.addr", long = "authrpc.addr", value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub(crate) address: IpAddr,
 
     /// Names under which the Engine API may be addressed, or `*` for all.
-    #[arg(long = "authrpc.vhosts", value_name = "HOST", value_delimiter = ',', default_value = "localhost")]
+    #[arg(
+        id = "authrpc.vhosts",
+        long = "authrpc.vhosts",
+        value_name = "HOST",
+        value_delimiter = ',',
+        default_value = "localhost"
+    )]
     pub(crate) hosts: Vec<String>,
 
     /// File with the secret of the Engine API, 64 hex digits; made if it is not there [default: jwt.hex in the folder of the chain].
-    #[arg(long = "authrpc.jwtsecret", value_name = "FILE")]
+    #[arg(id = "authrpc.jwtsecret", long = "authrpc.jwtsecret", value_name = "FILE")]
     pub(crate) secret: Option<PathBuf>,
 }
 

@@ -72,19 +72,22 @@ pub(crate) fn run(options: &NodeOptions) -> eyre::Result<u8> {
 impl Node {
     fn start(options: &NodeOptions) -> eyre::Result<Self> {
         let folder = Folder::new(options)?;
+        let derive = |from: &DevAccounts| {
+            Accounts::from_mnemonic(&from.mnemonic, from.accounts, &from.derivation_path)
+                .map_err(|error| eyre!("--mnemonic: {error}"))
+        };
         let mut accounts = None;
-        let mut derive = |from: &DevAccounts| -> eyre::Result<_> {
-            let derived = Accounts::from_mnemonic(&from.mnemonic, from.accounts, &from.derivation_path)
-                .map_err(|error| eyre!("--mnemonic: {error}"))?;
+        let Opened { spec, database, is_development, accounts: derivation } = folder.open(options, |from| {
+            let derived = derive(from)?;
             let addresses = derived.addresses();
             accounts = Some(derived);
             Ok(addresses)
+        })?;
+        let accounts = match (accounts, &derivation) {
+            (Some(accounts), _) => accounts,
+            (None, Some(from)) => derive(from)?,
+            (None, None) => Accounts::default(),
         };
-        let Opened { spec, database, is_development, accounts: derivation } = folder.open(options, &mut derive)?;
-        if let (Some(from), None) = (&derivation, &accounts) {
-            derive(from)?;
-        }
-        let accounts = accounts.unwrap_or_default();
         accounts.set_auto_impersonate(is_development && options.dev.auto_impersonate);
 
         let spec = if is_development { spec.with_contract_senders() } else { spec };

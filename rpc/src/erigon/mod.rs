@@ -3,4 +3,7 @@
 use crate::MethodSet;
 
 /// Registers the methods.
-pub(crate) const fn register(_methods: &mut MethodSet) {}
+pub(crate) fn register(methods: &mut MethodSet) {
+    methods.alias("erigon_getHeaderByNumber", "eth_getHeaderByNumber");
+    methods.alias("erigon_getHeaderByHash", "eth_getHeaderByHash");
+}

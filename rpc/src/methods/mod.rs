@@ -131,7 +131,7 @@ impl MethodSet {
     }
 
     /// The same methods as a module of jsonrpsee, for use without a server.
-    pub(crate) fn into_module(self) -> RpcModule<Arc<Backend>> {
+    pub fn into_module(self) -> RpcModule<Arc<Backend>> {
         let mut module = RpcModule::new(self.backend);
         for (name, method) in self.methods {
             let result = match method {

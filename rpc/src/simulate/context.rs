@@ -3,7 +3,7 @@
 use super::{
     evm::{CallEvm, Checks},
     failure::{Attempt, CallFailure, NotExecuted},
-    overrides::{CallState, apply_block, apply_state, precompiles},
+    overrides::{CallBase, CallState, apply_block, apply_state, precompiles},
     request::Call,
     time_limit::Deadline,
 };
@@ -47,10 +47,10 @@ impl Backend {
         }
     }
 
-    /// Makes a simulation ready. Nonces are not checked, and gas limits of transactions are those of the node (EIP-7825 is for blocks).
+    /// Makes a simulation ready.
     pub(crate) fn simulation(&self, context: CallContext, overrides: Overrides<'_>) -> Result<Simulation, CallFailure> {
         let CallContext { state, header, mut environment } = context;
-        let mut state = CallState::new(state);
+        let mut state = CallState::new(CallBase(state));
         if let Some(wanted) = overrides.block {
             environment = apply_block(wanted, &header, self.chain().spec(), &mut state)?;
         }
@@ -60,8 +60,6 @@ impl Backend {
             apply_state(wanted, &mut state, &mut set)?;
             moved = Some(set);
         }
-        environment.cfg_env.disable_nonce_check = true;
-        environment.cfg_env.tx_gas_limit_cap = Some(u64::MAX);
         Ok(Simulation { state, environment, precompiles: moved, deadline: self.deadline() })
     }
 
@@ -90,7 +88,7 @@ impl Simulation {
         let mut environment = self.environment.clone();
         call.fees.lower_base_fees(&mut environment);
         let set = self.precompiles.take().unwrap_or_else(|| precompiles(*environment.spec_id()));
-        CallEvm::with_inspector(&mut self.state, environment, set, self.deadline, inspector)
+        CallEvm::new(&mut self.state, environment, set, self.deadline, inspector)
     }
 
     /// Executes a call without keeping what it changes.

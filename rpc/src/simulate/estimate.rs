@@ -45,6 +45,11 @@ pub(super) fn estimate_gas(backend: &Backend, arguments: EstimateArguments) -> R
     Ok(U64::from(gas))
 }
 
+/// The least gas limit, nearly, with which a transaction succeeds in the next block, in gas.
+pub(crate) fn estimate_request(backend: &Backend, request: TransactionRequest) -> Result<u64, RpcError> {
+    estimate_gas(backend, (request, None, None, None)).map(|gas| gas.to())
+}
+
 /// The least gas limit, nearly, with which a call succeeds. `gas_cap` is the most that may be tried; zero is no limit.
 pub(crate) fn estimate(simulation: &mut Simulation, call: Call, gas_cap: u64) -> Result<u64, CallFailure> {
     let mut high = highest(simulation, &call)?;

@@ -1,8 +1,7 @@
 //! The EVM in which calls run: revm's, with the checks of a transaction that a call may skip, and with a time limit.
 //!
 //! [`CallEvm`] is used like any EVM: made over a database, fed with transactions ([`CallEvm::transact`]), each of which gives its result and
-//! what it changed without committing it. Tracers come in as inspectors. Which checks are made is said by [`Checks`]; the checks that
-//! revm itself can switch off (nonce, chain id, gas cap) are set in the environment.
+//! what it changed without committing it. Tracers come in as inspectors. Which checks are made is said by [`Checks`].
 
 use super::time_limit::{Deadline, install};
 use alloy_evm::{Database, EvmEnv, precompiles::PrecompilesMap};
@@ -12,13 +11,11 @@ use revm::{
     context_interface::{
         Cfg, ContextTr, JournalTr, Transaction,
         journaled_state::account::JournaledAccountTr,
-        result::{EVMError, HaltReason, ResultAndState},
+        result::{EVMError, ExecutionResult, HaltReason, ResultAndState},
     },
     handler::{
-        EthFrame, Handler,
-        instructions::EthInstructions,
-        pre_execution::{calculate_caller_fee, validate_account_nonce_and_code},
-        validation::validate_env,
+        EthFrame, Handler, instructions::EthInstructions,
+        pre_execution::validate_against_state_and_deduct_caller, validation::validate_env,
     },
     inspector::{InspectorHandler, NoOpInspector},
     interpreter::{InitialAndFloorGas, interpreter::EthInterpreter},
@@ -41,52 +38,35 @@ type Inner<DB, I> = Evm<
 pub(crate) struct Checks {
     /// The fee of the transaction covers the base fee.
     pub(crate) base_fee: bool,
-    /// The transaction fits into the block.
-    pub(crate) block_gas_limit: bool,
-    /// The sender has no code (EIP-3607).
-    pub(crate) sender_code: bool,
+    /// The nonce is the sender's.
+    pub(crate) nonce: bool,
 }
 
 impl Checks {
-    /// Those of a transaction in a block.
-    pub(crate) const ALL: Self = Self { base_fee: true, block_gas_limit: true, sender_code: true };
     /// Those of `eth_call`: a fee that is given has to cover the base fee (without one, the caller of the EVM sets the base fee to zero).
-    pub(crate) const CALL: Self = Self { base_fee: true, block_gas_limit: false, sender_code: false };
+    pub(crate) const CALL: Self = Self { base_fee: true, nonce: false };
 }
 
-/// An EVM for calls over a database.
+/// An EVM for calls over a database. Senders may have code (EIP-3607), and the gas limit of a transaction may be above that of the block and of
+/// transactions (EIP-7825).
 #[expect(missing_debug_implementations, reason = "revm's EVM has none")]
 pub(crate) struct CallEvm<DB: Database, I = NoOpInspector> {
     inner: Inner<DB, I>,
 }
 
-impl<DB: Database> CallEvm<DB> {
-    /// An EVM without inspector.
-    pub(crate) fn new(db: DB, environment: EvmEnv, precompiles: PrecompilesMap, deadline: Deadline) -> Self {
-        Self::with_inspector(db, environment, precompiles, deadline, NoOpInspector)
-    }
-
-    /// Executes a transaction; nothing is committed.
-    pub(crate) fn transact(
-        &mut self,
-        transaction: TxEnv,
-        checks: Checks,
-    ) -> Result<ResultAndState, EVMError<DB::Error>> {
-        self.inner.ctx.set_tx(transaction);
-        let result = CallHandler::new(checks).run(&mut self.inner);
-        self.finish(result)
-    }
-}
-
 impl<DB: Database, I: Inspector<CallEvmContext<DB>>> CallEvm<DB, I> {
-    /// An EVM whose transactions are watched when they run by [`inspect`](Self::inspect).
-    pub(crate) fn with_inspector(
+    /// An EVM. The inspector watches the transactions that run by [`inspect`](Self::inspect).
+    pub(crate) fn new(
         db: DB,
-        environment: EvmEnv,
+        mut environment: EvmEnv,
         precompiles: PrecompilesMap,
         deadline: Deadline,
         inspector: I,
     ) -> Self {
+        let rules = &mut environment.cfg_env;
+        rules.tx_gas_limit_cap = Some(u64::MAX);
+        rules.disable_block_gas_limit = true;
+        rules.disable_eip3607 = true;
         let context = Context::mainnet()
             .with_block(environment.block_env)
             .with_cfg(environment.cfg_env)
@@ -97,21 +77,38 @@ impl<DB: Database, I: Inspector<CallEvmContext<DB>>> CallEvm<DB, I> {
         Self { inner }
     }
 
+    /// Executes a transaction; nothing is committed.
+    pub(crate) fn transact(
+        &mut self,
+        transaction: TxEnv,
+        checks: Checks,
+    ) -> Result<ResultAndState, EVMError<DB::Error>> {
+        self.prepare(transaction, checks);
+        let result = CallHandler(PhantomData).run(&mut self.inner);
+        self.finish(result)
+    }
+
     /// Executes a transaction under the eyes of the inspector; nothing is committed.
     pub(crate) fn inspect(
         &mut self,
         transaction: TxEnv,
         checks: Checks,
     ) -> Result<ResultAndState, EVMError<DB::Error>> {
-        self.inner.ctx.set_tx(transaction);
-        let result = CallHandler::new(checks).inspect_run(&mut self.inner);
+        self.prepare(transaction, checks);
+        let result = CallHandler(PhantomData).inspect_run(&mut self.inner);
         self.finish(result)
     }
 
-    fn finish<T>(
+    fn prepare(&mut self, transaction: TxEnv, checks: Checks) {
+        self.inner.ctx.cfg.disable_base_fee = !checks.base_fee;
+        self.inner.ctx.cfg.disable_nonce_check = !checks.nonce;
+        self.inner.ctx.set_tx(transaction);
+    }
+
+    fn finish(
         &mut self,
-        result: Result<revm::context_interface::result::ExecutionResult<T>, EVMError<DB::Error>>,
-    ) -> Result<ResultAndState<T>, EVMError<DB::Error>> {
+        result: Result<ExecutionResult, EVMError<DB::Error>>,
+    ) -> Result<ResultAndState, EVMError<DB::Error>> {
         let state = self.inner.ctx.journaled_state.finalize();
         Ok(ResultAndState { result: result?, state })
     }
@@ -125,24 +122,11 @@ impl<DB: Database, I: Inspector<CallEvmContext<DB>>> CallEvm<DB, I> {
     pub(crate) const fn db(&mut self) -> &mut DB {
         &mut self.inner.ctx.journaled_state.database
     }
-
-    /// The block in which transactions run.
-    pub(crate) const fn block(&mut self) -> &mut BlockEnv {
-        &mut self.inner.ctx.block
-    }
 }
 
-/// The steps of a transaction as revm takes them, with [`Checks`].
-struct CallHandler<DB, I> {
-    checks: Checks,
-    types: PhantomData<(DB, I)>,
-}
-
-impl<DB, I> CallHandler<DB, I> {
-    const fn new(checks: Checks) -> Self {
-        Self { checks, types: PhantomData }
-    }
-}
+/// The steps of a transaction as revm takes them, but where nonces are not checked the largest one is like any other: it wraps around, as in
+/// geth.
+struct CallHandler<DB, I>(PhantomData<(DB, I)>);
 
 impl<DB: Database, I> Handler for CallHandler<DB, I> {
     type Evm = Inner<DB, I>;
@@ -150,16 +134,12 @@ impl<DB: Database, I> Handler for CallHandler<DB, I> {
     type HaltReason = HaltReason;
 
     fn validate_env(&self, evm: &mut Self::Evm) -> Result<(), Self::Error> {
-        // What is not to be checked is out of the way for the moment: the EVM has to see the real values.
-        let block = evm.ctx.block.clone();
-        if !self.checks.base_fee {
-            evm.ctx.block.basefee = 0;
+        if !evm.ctx.cfg.is_nonce_check_disabled() {
+            return validate_env(&mut evm.ctx);
         }
-        if !self.checks.block_gas_limit {
-            evm.ctx.block.gas_limit = u64::MAX;
-        }
+        let nonce = std::mem::take(&mut evm.ctx.tx.nonce);
         let result = validate_env(&mut evm.ctx);
-        evm.ctx.block = block;
+        evm.ctx.tx.nonce = nonce;
         result
     }
 
@@ -168,21 +148,17 @@ impl<DB: Database, I> Handler for CallHandler<DB, I> {
         evm: &mut Self::Evm,
         _gas: &mut InitialAndFloorGas,
     ) -> Result<(), Self::Error> {
-        let (block, tx, cfg, journal, _, _) = evm.ctx.all_mut();
-        let mut caller = journal.load_account_with_code_mut(tx.caller())?.data;
-        let is_code_allowed = !self.checks.sender_code;
-        validate_account_nonce_and_code(
-            &caller.account().info,
-            tx.nonce(),
-            is_code_allowed,
-            cfg.is_nonce_check_disabled(),
-        )?;
-        let balance = calculate_caller_fee(*caller.balance(), tx, block, cfg)?;
-        caller.set_balance(balance);
-        if tx.kind().is_call() {
-            caller.bump_nonce();
+        let context = &mut evm.ctx;
+        if context.cfg.is_nonce_check_disabled() && context.tx.kind().is_call() {
+            let mut sender = context.journal_mut().load_account_mut(context.tx.caller)?.data;
+            if sender.account().info.nonce == u64::MAX {
+                validate_against_state_and_deduct_caller::<_, Self::Error>(context)?;
+                let mut sender = context.journal_mut().load_account_mut(context.tx.caller)?.data;
+                sender.set_nonce(0);
+                return Ok(());
+            }
         }
-        Ok(())
+        validate_against_state_and_deduct_caller(context)
     }
 }
 

@@ -6,30 +6,57 @@
 use crate::{RpcError, error::INVALID_PARAMS};
 use alloy_consensus::Header;
 use alloy_evm::{EvmEnv, precompiles::PrecompilesMap};
-use alloy_primitives::{Address, U256, keccak256};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_rpc_types_eth::{
     BlockOverrides,
     state::{AccountOverride, StateOverride},
 };
 use braid_chain::StateView;
 use braid_runtime::ChainSpec;
+use braid_storage::StorageError;
 use revm::{
+    DatabaseRef,
     context_interface::block::BlobExcessGasAndPrice,
     database::{AccountState, CacheDB},
     handler::EthPrecompiles,
     primitives::hardfork::SpecId,
-    state::Bytecode,
+    state::{AccountInfo, Bytecode},
 };
 
 use super::failure::CallFailure;
 
 /// The state of a call: what it changes lies above what is stored.
-pub(crate) type CallState = CacheDB<StateView>;
+pub(crate) type CallState = CacheDB<CallBase>;
+
+/// What is stored, as calls see it: a call may believe to be in any block, so the hash of a block that is not there is zero.
+#[derive(Clone, Debug)]
+pub(crate) struct CallBase(pub(crate) StateView);
+
+impl DatabaseRef for CallBase {
+    type Error = StorageError;
+
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, StorageError> {
+        self.0.basic_ref(address)
+    }
+
+    fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, StorageError> {
+        self.0.code_by_hash_ref(code_hash)
+    }
+
+    fn storage_ref(&self, address: Address, index: U256) -> Result<U256, StorageError> {
+        self.0.storage_ref(address, index)
+    }
+
+    fn block_hash_ref(&self, number: u64) -> Result<B256, StorageError> {
+        if number > self.0.block().number {
+            return Ok(B256::ZERO);
+        }
+        self.0.block_hash_ref(number)
+    }
+}
 
 /// A precompile was to be moved to its own address.
 pub(crate) const MOVED_TO_ITSELF: i32 = -38022;
-/// Two precompiles were to be moved to one address, or one to an address that is overridden.
-pub(crate) const MOVED_TWICE: i32 = -38023;
 
 /// The precompiles of a fork.
 pub(crate) fn precompiles(spec: SpecId) -> PrecompilesMap {
@@ -56,11 +83,13 @@ fn move_precompiles(overrides: &StateOverride, precompiles: &mut PrecompilesMap)
         if *from == to {
             return Err(RpcError::new(MOVED_TO_ITSELF, format!("account {from} is moved to itself")));
         }
-        if overrides.contains_key(&to) || moves.iter().any(|(_, other)| *other == to) {
-            return Err(RpcError::new(MOVED_TWICE, format!("account {to} is already overridden")));
+        if overrides.contains_key(&to) {
+            return Err(RpcError::server(format!("account {to} is already overridden")));
         }
         moves.push((*from, to));
     }
+    // Of two that are moved to one address the last remains.
+    moves.sort_unstable();
     precompiles.move_precompiles(moves).map_err(|error| RpcError::server(error.to_string()))?;
     for address in overrides.keys() {
         if precompiles.get(address).is_some() {

@@ -96,6 +96,8 @@ pub struct ChainSpec {
     /// In the order of the forks.
     blob_forks: Vec<BlobFork>,
     deposit_contract: Option<Address>,
+    /// See [`ChainSpec::more_id_blocks`].
+    more_id_blocks: Vec<u64>,
     /// See [`ChainSpec::with_transactions_only`].
     transactions_only: bool,
     /// See [`ChainSpec::with_contract_senders`].
@@ -175,6 +177,12 @@ impl ChainSpec {
     /// Whether blocks do nothing beside executing their transactions.
     pub const fn has_transactions_only(&self) -> bool {
         self.transactions_only
+    }
+
+    /// Numbers of blocks that the fork id counts (EIP-2124) although the schedule may not have them: the one that parted from those who did not follow the
+    /// merge, and Petersburg where it came after Constantinople.
+    pub fn more_id_blocks(&self) -> &[u64] {
+        &self.more_id_blocks
     }
 
     /// Total difficulty (sum of the difficulties from genesis on) at which proof of work ends, if the chain has one.

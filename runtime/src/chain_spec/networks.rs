@@ -56,11 +56,12 @@ impl ChainSpec {
         schedule: &[(EthereumHardfork, ForkCondition)],
         deposit_contract: Address,
     ) -> Self {
-        let mut merge = Merge::Never;
+        let (mut merge, mut netsplit) = (Merge::Never, None);
         let mut forks = Vec::with_capacity(schedule.len());
         for &(fork, condition) in schedule {
             match condition {
-                ForkCondition::TTD { activation_block_number, total_difficulty, .. } => {
+                ForkCondition::TTD { activation_block_number, total_difficulty, fork_block } => {
+                    netsplit = fork_block;
                     merge = Merge::AtBlock { number: activation_block_number, total_difficulty };
                 }
                 // The DAO moved ether on mainnet only.
@@ -83,6 +84,7 @@ impl ChainSpec {
             merge,
             blob_forks,
             deposit_contract,
+            more_id_blocks: netsplit.into_iter().collect(),
             transactions_only: false,
             contract_senders: false,
         }

@@ -76,6 +76,7 @@ impl ChainSpec {
             merge,
             blob_forks,
             deposit_contract,
+            more_id_blocks: Vec::new(),
             transactions_only: false,
             contract_senders: false,
         }

@@ -1,5 +1,10 @@
 //! The pool as its users see it.
 
+mod blobs;
+mod following;
+mod journaling;
+mod limits;
+mod random;
 mod rules;
 mod world;
 
