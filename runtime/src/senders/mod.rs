@@ -16,7 +16,10 @@ mod point;
 #[cfg(target_arch = "x86_64")]
 mod scalar;
 
-use alloy_consensus::crypto::secp256k1::recover_signer_unchecked;
+use alloy_consensus::{
+    EthereumTxEnvelope, SignableTransaction, crypto::secp256k1::recover_signer_unchecked,
+    transaction::RlpEcdsaEncodableTx,
+};
 use alloy_primitives::{Address, B256, Signature};
 use rayon::prelude::*;
 
@@ -37,9 +40,9 @@ pub struct SignedHash {
 
 impl SignedHash {
     /// What the sender of a transaction signed.
-    pub fn of<T: SignableTransaction<Signature>>(transaction: &EthereumTxEnvelope<T>) -> Self
+    pub fn of<T>(transaction: &EthereumTxEnvelope<T>) -> Self
     where
-        T: RlpEcdsaEncodableTx,
+        T: SignableTransaction<Signature> + RlpEcdsaEncodableTx,
     {
         Self { hash: transaction.signature_hash(), signature: *transaction.signature() }
     }
