@@ -15,6 +15,7 @@ pub mod import;
 pub mod machine;
 pub mod memory;
 pub mod report;
+pub mod rpc_load;
 pub mod serial_trie;
 pub mod side;
 pub mod snapshot;

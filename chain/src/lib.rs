@@ -4,6 +4,7 @@
 //! * [`consensus`]: the rules that need no execution.
 //! * [`execution_engine`]: the same chain as consensus drives it.
 //! * [`payload`]: blocks of our own.
+//! * [`pool`]: transactions that wait for a block.
 //! * [`files`]: chains in files, to import and to export.
 //! * [`genesis`]: the first block of a chain, from a genesis file.
 //! * [`bundle`]: one block with all that is needed to execute it again, and the file format for it.
@@ -14,12 +15,15 @@
 pub mod bundle;
 pub mod chain;
 pub mod consensus;
+mod dev_genesis;
 mod execution;
 pub mod execution_engine;
 pub mod files;
 pub mod genesis;
 pub mod layouts;
 pub mod payload;
+pub mod pool;
+pub mod producer;
 #[cfg(test)]
 mod samples;
 pub mod senders;
@@ -32,8 +36,12 @@ pub use chain::{
     BlockReceipts, Chain, ChainBlock, ChainError, ChainOptions, Inserted, InvalidReason, Novelty, Reorganisation,
     StateView, Timings, TransactionPlace,
 };
+pub use dev_genesis::{CREATE2_DEPLOYER, DEV_BASE_FEE, DEV_CHAIN_ID, DEV_GAS_LIMIT, DevGenesis};
+pub use execution::block_change;
 pub use execution_engine::ExecutionEngine;
 pub use files::{BlockFile, FileError, PlacedBlock};
 pub use genesis::{GenesisError, GenesisFile};
 pub use layouts::{LayoutError, NamedBundle, open};
+pub use pool::{Origin, PoolError, PoolOptions, PoolTransaction, TransactionPool};
+pub use producer::{MinedBlock, MiningMode, Producer, ProducerOptions, StateEdit};
 pub use validation::{Mismatch, Validation, validate};

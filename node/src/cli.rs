@@ -1,6 +1,9 @@
 //! The command line.
 
-use crate::{db::DbCommand, export::ExportOptions, import::ImportOptions, init::InitOptions, suites::SuiteOptions};
+use crate::{
+    db::DbCommand, export::ExportOptions, import::ImportOptions, init::InitOptions, node::NodeOptions,
+    suites::SuiteOptions,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{convert::Infallible, path::PathBuf, str::FromStr};
 
@@ -14,6 +17,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run a node: JSON-RPC for wallets and tools, and blocks of its own or the Engine API.
+    Node(Box<NodeOptions>),
     /// Execute blocks serially and in parallel, check both against the header and each other, and compare the times.
     Replay(ReplayOptions),
     /// Convert and inspect bundles: single files with a block and everything needed to execute it.
@@ -388,5 +393,16 @@ mod tests {
         ] {
             assert!(Cli::try_parse_from(arguments).is_err(), "{arguments:?}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_makes_sense() {
+        Cli::command().debug_assert();
     }
 }

@@ -12,6 +12,7 @@ mod export;
 mod import;
 mod init;
 mod memory;
+mod node;
 mod replay;
 mod signals;
 mod suites;
@@ -31,18 +32,37 @@ const FAILURE: u8 = 1;
 /// Two results that must be equal are not.
 const MISMATCH: u8 = 2;
 
+/// Reads the command line, and the config file that it names.
+fn parse() -> Result<Cli, ExitCode> {
+    let print = |error: clap::Error| {
+        // Help and version go to stdout and are no failure; nothing can be done if even printing fails.
+        let _ = error.print();
+        ExitCode::from(if error.use_stderr() { FAILURE } else { SUCCESS })
+    };
+    let cli = Cli::try_parse().map_err(print)?;
+    let Command::Node(options) = &cli.command else { return Ok(cli) };
+    let Some(config) = &options.config else { return Ok(cli) };
+    let from_file = node::config_arguments(config).map_err(|error| {
+        terminal::error(&terminal::describe(&error));
+        ExitCode::from(FAILURE)
+    })?;
+    // What comes later goes before: the options of the command line are put behind those of the file.
+    let mut all = std::env::args_os();
+    let mut arguments: Vec<_> = all.by_ref().take(2).collect();
+    arguments.extend(from_file);
+    arguments.extend(all);
+    Cli::try_parse_from(arguments).map_err(print)
+}
+
 fn main() -> ExitCode {
     memory::keep_memory();
     terminal::end_with_the_reader();
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version go to stdout and are no failure; nothing can be done if even printing fails.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { FAILURE } else { SUCCESS });
-        }
+        Err(code) => return code,
     };
     let result = match cli.command {
+        Command::Node(options) => node::run(&options),
         Command::Replay(options) => replay::run(&options),
         Command::Bundle(command) => bundle::run(&command),
         Command::Capture(options) => capture::run(&options),

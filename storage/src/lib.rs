@@ -58,8 +58,8 @@ pub use any_trie::trie_root;
 pub use block::{Body, Head, Receipt, Transaction};
 pub use change::{AccountChange, AccountRecord, BlockChange, SlotChange};
 pub use database::{
-    ChainIdentity, Database, DatabaseOptions, DatabaseStats, Durability, ExecutedBlock, Genesis, HistoryLimit,
-    SCHEMA_VERSION, VerifyOptions, VerifyReport,
+    ChainIdentity, Database, DatabaseOptions, DatabaseStats, DumpedAccount, Durability, ExecutedBlock, Genesis,
+    HistoryLimit, SCHEMA_VERSION, VerifyOptions, VerifyReport,
 };
 pub use encoding::DecodeError;
 pub use error::StorageError;

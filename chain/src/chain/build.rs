@@ -1,12 +1,12 @@
 //! Blocks of our own on blocks of the tree.
 
-use super::{Chain, ChainError, tree::TreeBlock};
+use super::{Chain, ChainBlock, ChainError, tree::TreeBlock};
 use crate::{
     execution_engine::ForkChoiceError,
-    payload::{Builder, BuiltPayload, PayloadAttributes, PayloadId, Template},
+    payload::{Builder, BuiltPayload, HeaderOverrides, PayloadAttributes, PayloadId, Template, TransactionSource},
 };
-use alloy_consensus::transaction::Recovered;
-use alloy_primitives::B256;
+use alloy_consensus::{Header, transaction::Recovered};
+use alloy_primitives::{B256, U256};
 use braid_runtime::Transaction;
 use std::sync::Arc;
 
@@ -19,26 +19,59 @@ impl Chain {
         attributes: &PayloadAttributes,
         candidates: Vec<Recovered<Transaction>>,
     ) -> Result<BuiltPayload, ChainError> {
-        self.build_with(parent, attributes, |_| candidates)
+        self.build_with(parent, attributes, &HeaderOverrides::default(), |_| Some(candidates))?
+            .ok_or(ChainError::UnknownBlock(parent))
+    }
+
+    /// Builds a block of transactions from a source, and with some things otherwise than the rules say; none if `is_wanted` says so of the candidates.
+    /// The head does not move.
+    pub(crate) fn build_from(
+        &self,
+        parent: B256,
+        attributes: &PayloadAttributes,
+        overrides: &HeaderOverrides,
+        source: &dyn TransactionSource,
+        is_wanted: impl FnOnce(&[Recovered<Transaction>]) -> bool,
+    ) -> Result<Option<BuiltPayload>, ChainError> {
+        let below = self.tree.read().parent(&parent).ok_or(ChainError::UnknownBlock(parent))?.header;
+        self.build_with(parent, attributes, overrides, |template| {
+            let candidates = source.best(&below, template.base_fee(), template.gas_limit());
+            is_wanted(&candidates).then_some(candidates)
+        })
+    }
+
+    /// The header of a block with these attributes on `parent`, as far as it is known before its transactions are. Whether proof of work has ended
+    /// is told by the parent.
+    pub fn next_header(
+        &self,
+        parent: &ChainBlock,
+        attributes: &PayloadAttributes,
+        overrides: &HeaderOverrides,
+    ) -> Header {
+        let parent_total_difficulty = self
+            .total_difficulty(&parent.hash())
+            .unwrap_or_else(|| if parent.header().difficulty.is_zero() { U256::MAX } else { U256::ZERO });
+        Template::new(parent.header(), parent_total_difficulty, attributes, &self.spec).with(overrides).into_header()
     }
 
     fn build_with(
         &self,
         parent: B256,
         attributes: &PayloadAttributes,
-        candidates: impl FnOnce(&Template) -> Vec<Recovered<Transaction>>,
-    ) -> Result<BuiltPayload, ChainError> {
+        overrides: &HeaderOverrides,
+        candidates: impl FnOnce(&Template) -> Option<Vec<Recovered<Transaction>>>,
+    ) -> Result<Option<BuiltPayload>, ChainError> {
         let mut executor = self.executor.lock();
         self.make_room_for(&parent)?;
         let below = self.tree.read().parent(&parent).ok_or(ChainError::UnknownBlock(parent))?;
-        let template = Template::new(&below.header, below.total_difficulty, attributes, &self.spec);
-        let candidates = candidates(&template);
+        let template = Template::new(&below.header, below.total_difficulty, attributes, &self.spec).with(overrides);
+        let Some(candidates) = candidates(&template) else { return Ok(None) };
         let snapshot = self.snapshot(parent)?;
         let builder = Builder { engine: executor.engine(), parent: &snapshot, spec: &self.spec };
         let built = builder.build(template, candidates)?;
         let block = TreeBlock { block: Arc::clone(&built.block), total_difficulty: built.total_difficulty };
         self.tree.write().insert(block);
-        Ok(built)
+        Ok(Some(built))
     }
 
     /// Builds a block on the head from the transaction source, and keeps it to be fetched.
@@ -52,9 +85,10 @@ impl Chain {
             return Err(ForkChoiceError::Attributes { timestamp: attributes.timestamp, head: parent.timestamp });
         }
         let source = Arc::clone(&self.source.read());
-        let built = self.build_with(head, &attributes, |template| {
-            source.best(&parent, template.base_fee(), template.gas_limit())
+        let built = self.build_with(head, &attributes, &HeaderOverrides::default(), |template| {
+            Some(source.best(&parent, template.base_fee(), template.gas_limit()))
         })?;
+        let built = built.ok_or(ChainError::UnknownBlock(head))?;
         self.payloads.lock().insert(id, Arc::new(built));
         Ok(id)
     }

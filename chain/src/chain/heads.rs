@@ -5,6 +5,7 @@ use super::{
     tree::{Tree, TreeBlock},
 };
 use crate::execution_engine::ForkChoiceState;
+use alloy_consensus::Header;
 use alloy_primitives::B256;
 use braid_storage::{ExecutedBlock, Head};
 use std::sync::Arc;
@@ -22,6 +23,15 @@ impl Chain {
     /// The last canonical block, which may be only in memory.
     pub fn head(&self) -> Head {
         self.tree.read().head()
+    }
+
+    /// The last canonical block and its header.
+    pub fn head_header(&self) -> (Head, Header) {
+        let tree = self.tree.read();
+        let head = tree.head();
+        let parent = tree.parent(&head.hash);
+        assert!(parent.is_some(), "the head {} ({}) is not in the tree", head.number, head.hash);
+        (head, parent.map(|parent| parent.header).unwrap_or_default())
     }
 
     /// Makes a block that was inserted the head. Below the blocks in memory this takes the stored blocks above it back.

@@ -6,7 +6,9 @@
 //!
 //! A reorganisation among the blocks in memory does not touch the disk. One that reaches below them unwinds the database first.
 
+mod amend;
 mod build;
+mod early;
 mod error;
 mod folding;
 mod heads;
@@ -116,6 +118,17 @@ impl Chain {
         let _writer = self.executor.lock();
         self.write_all()?;
         Ok(self.database.flush()?)
+    }
+
+    /// Writes every canonical block to disk, without waiting for it to be durable.
+    pub fn write(&self) -> Result<(), ChainError> {
+        let _writer = self.executor.lock();
+        self.write_all()
+    }
+
+    /// Whether every canonical block is written.
+    pub fn is_written(&self) -> bool {
+        self.tree.read().depth() == 0
     }
 
     fn write_all(&self) -> Result<(), ChainError> {

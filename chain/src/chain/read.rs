@@ -59,6 +59,20 @@ impl Chain {
         Ok(layer)
     }
 
+    /// The state after a stored block below the last written one, from which roots can be computed.
+    pub(super) fn rewound_to(&self, number: u64) -> Result<Snapshot, ChainError> {
+        self.folding.wait();
+        let head = self.database.head()?;
+        let earliest = self.database.history_from()?.max(head.number.saturating_sub(self.options.deepest_branch));
+        if number < earliest {
+            return Err(ChainError::TooDeep { number: number + 1, earliest });
+        }
+        if number == head.number {
+            return Ok(self.database.snapshot()?);
+        }
+        Ok(self.database.snapshot_above(vec![self.database.rewind(number)?])?)
+    }
+
     /// Lets branches stand on a stored block below the last one, if it is not too deep.
     pub(super) fn add_root(&self, block: Head) -> Result<(), ChainError> {
         let base = self.tree.read().base();
@@ -84,6 +98,14 @@ impl Chain {
         }
         let Some(head) = self.stored(hash)? else { return Ok(None) };
         Ok(self.database.header(head.number)?.zip(self.database.body(head.number)?))
+    }
+
+    /// Header of the canonical block with a number. That is less work than to look at the block.
+    pub fn canonical_header(&self, number: u64) -> Result<Option<Header>, ChainError> {
+        if let Some(block) = self.tree.read().canonical(number) {
+            return Ok(Some(block.block.header.clone()));
+        }
+        Ok(self.database.header(number)?)
     }
 
     /// Hash of the canonical block with a number.
@@ -148,6 +170,7 @@ impl Chain {
     pub(super) fn stored(&self, hash: &B256) -> Result<Option<Head>, ChainError> {
         let Some(number) = self.database.block_number(*hash)? else { return Ok(None) };
         let header = self.database.header(number)?;
-        Ok(header.map(|header| Head { number, hash: *hash, state_root: header.state_root }))
+        let Some(header) = header else { return Ok(None) };
+        Ok(Some(Head { number, hash: *hash, state_root: self.database.state_root(&header)? }))
     }
 }

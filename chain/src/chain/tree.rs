@@ -182,6 +182,15 @@ impl Tree {
         self.roots.retain(|hash, root| root.block == written || used.contains(hash));
     }
 
+    /// The state after the base has another root now.
+    pub(super) fn rebase(&mut self, base: Head) {
+        assert_eq!((base.number, base.hash), (self.base.number, self.base.hash), "another block");
+        self.base = base;
+        if let Some(root) = self.roots.get_mut(&base.hash) {
+            root.block = base;
+        }
+    }
+
     /// Puts the tree on a written block below the base, to which the database went back. What was written above it comes as `unwound`.
     pub(super) fn retreat(self, base: Head, parent: Parent, unwound: Vec<TreeBlock>) -> Self {
         let Parent { header, total_difficulty } = parent;

@@ -152,6 +152,17 @@ impl StateView {
     }
 }
 
+impl StateView {
+    /// The state as a snapshot, which can tell roots of what comes after it. For an older block that takes back all that changed since:
+    /// [`PastState::rewound`].
+    pub fn snapshot(&self) -> Result<Snapshot, StorageError> {
+        match self {
+            Self::Recent(snapshot) => Ok(Snapshot::clone(snapshot)),
+            Self::Past(state) => state.rewound(),
+        }
+    }
+}
+
 impl DatabaseRef for StateView {
     type Error = StorageError;
 

@@ -35,7 +35,7 @@ pub(crate) fn gas_limits(parent_limit: u64) -> RangeInclusive<u64> {
 }
 
 /// Base fee of the block after `parent`, in wei; `None` before London (EIP-1559).
-pub(crate) fn next_base_fee(parent: &Header, spec: &ChainSpec) -> Option<u64> {
+pub fn next_base_fee(parent: &Header, spec: &ChainSpec) -> Option<u64> {
     if begins_london(parent, spec) {
         return Some(INITIAL_BASE_FEE);
     }
@@ -43,7 +43,7 @@ pub(crate) fn next_base_fee(parent: &Header, spec: &ChainSpec) -> Option<u64> {
 }
 
 /// Excess blob gas of a block with these parameters after `parent` (EIP-4844, EIP-7918).
-pub(crate) fn next_excess_blob_gas(parent: &Header, params: BlobParams) -> u64 {
+pub fn next_excess_blob_gas(parent: &Header, params: BlobParams) -> u64 {
     params.next_block_excess_blob_gas_osaka(
         parent.excess_blob_gas.unwrap_or_default(),
         parent.blob_gas_used.unwrap_or_default(),

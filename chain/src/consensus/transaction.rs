@@ -3,13 +3,13 @@
 //! What a sender's account or the rest of a block decides (nonce, balance, base fee, gas left) is not looked at. Execution checks
 //! everything again; this is for those who take transactions before there is a block for them.
 
-use alloy_consensus::{Header, Transaction as _, crypto::RecoveryError, transaction::SignerRecoverable};
+use alloy_consensus::{Header, Transaction, Typed2718 as _, crypto::RecoveryError, transaction::SignerRecoverable};
 use alloy_hardforks::EthereumHardforks;
 use alloy_primitives::{Address, ChainId};
-use braid_runtime::{ChainSpec, Transaction};
+use braid_runtime::ChainSpec;
 use revm::{
     context::Cfg,
-    context_interface::cfg::gas::{InitialAndFloorGas, calculate_initial_tx_gas},
+    context_interface::cfg::gas::calculate_initial_tx_gas,
     primitives::{eip4844::VERSIONED_HASH_VERSION_KZG, hardfork::SpecId},
 };
 
@@ -79,88 +79,159 @@ pub struct CheckedTransaction {
     pub floor_gas: u64,
 }
 
+/// What a transaction costs before anything is executed, and at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InitialGas {
+    /// Gas that it costs before anything is executed.
+    pub intrinsic: u64,
+    /// Gas that it costs at least, whatever is executed (EIP-7623); zero before Prague.
+    pub floor: u64,
+}
+
+/// The rules for the transactions of one block, found once to check many of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionRules {
+    rules: SpecId,
+    chain_id: ChainId,
+    allows_chain_id: bool,
+    /// Whether `s` has to be in the lower half (EIP-2).
+    is_low_s: bool,
+    /// Most gas of a transaction (EIP-7825).
+    gas_cap: Option<u64>,
+    /// Most bytes of init code (EIP-3860).
+    init_code: Option<usize>,
+    max_blobs: u64,
+}
+
+impl TransactionRules {
+    /// The rules in the block of this header, of which only number, timestamp and, for the merge, difficulty count.
+    pub fn new(header: &Header, spec: &ChainSpec) -> Self {
+        let rules = spec.spec_id(header);
+        let environment = spec.evm_env(header).cfg_env;
+        Self {
+            rules,
+            chain_id: spec.chain_id(),
+            allows_chain_id: spec.is_spurious_dragon_active_at_block(header.number),
+            is_low_s: spec.is_homestead_active_at_block(header.number),
+            gas_cap: (!rules.is_enabled_in(SpecId::AMSTERDAM)).then(|| environment.tx_gas_limit_cap()),
+            init_code: rules.is_enabled_in(SpecId::SHANGHAI).then(|| environment.max_initcode_size()),
+            max_blobs: environment.max_blobs_per_tx().unwrap_or(u64::MAX),
+        }
+    }
+
+    /// The fork.
+    pub const fn spec_id(&self) -> SpecId {
+        self.rules
+    }
+
+    /// Chain id of the chain.
+    pub const fn chain_id(&self) -> ChainId {
+        self.chain_id
+    }
+
+    /// Everything but the signature.
+    ///
+    /// # Errors
+    /// The first rule that the transaction breaks.
+    pub fn check<T: Transaction>(&self, transaction: &T) -> Result<InitialGas, TransactionError> {
+        self.check_type(transaction.ty())?;
+        self.check_chain_id(transaction)?;
+        self.check_content(transaction)
+    }
+
+    /// Who signed the transaction.
+    ///
+    /// # Errors
+    /// [`TransactionError::Signature`].
+    pub fn recover<T: SignerRecoverable>(&self, transaction: &T) -> Result<Address, TransactionError> {
+        let sender = if self.is_low_s { transaction.recover_signer() } else { transaction.recover_signer_unchecked() };
+        sender.map_err(TransactionError::Signature)
+    }
+
+    fn check_type(&self, type_id: u8) -> Result<(), TransactionError> {
+        let first = match type_id {
+            0 => return Ok(()),
+            1 => SpecId::BERLIN,
+            2 => SpecId::LONDON,
+            3 => SpecId::CANCUN,
+            4 => SpecId::PRAGUE,
+            unknown => return Err(TransactionError::Type(unknown)),
+        };
+        if self.rules.is_enabled_in(first) { Ok(()) } else { Err(TransactionError::Type(type_id)) }
+    }
+
+    fn check_chain_id<T: Transaction>(&self, transaction: &T) -> Result<(), TransactionError> {
+        match transaction.chain_id() {
+            Some(chain_id) if !self.allows_chain_id || chain_id != self.chain_id => {
+                Err(TransactionError::ChainId(chain_id))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_content<T: Transaction>(&self, transaction: &T) -> Result<InitialGas, TransactionError> {
+        if transaction.nonce() == u64::MAX {
+            return Err(TransactionError::Nonce);
+        }
+        let limit = transaction.gas_limit();
+        if let Some(cap) = self.gas_cap.filter(|cap| limit > *cap) {
+            return Err(TransactionError::GasCap { limit, cap });
+        }
+        if let Some(priority) = transaction.max_priority_fee_per_gas()
+            && priority > transaction.max_fee_per_gas()
+        {
+            return Err(TransactionError::PriorityFee { priority, fee: transaction.max_fee_per_gas() });
+        }
+        let length = transaction.input().len();
+        if let Some(most) = self.init_code.filter(|most| length > *most && transaction.is_create()) {
+            return Err(TransactionError::InitCode { length, limit: most });
+        }
+        if let Some(hashes) = transaction.blob_versioned_hashes() {
+            let are_known = hashes.iter().all(|hash| hash[0] == VERSIONED_HASH_VERSION_KZG);
+            if hashes.is_empty() || !are_known || hashes.len() as u64 > self.max_blobs {
+                return Err(TransactionError::Blobs);
+            }
+        }
+        if transaction.authorization_list().is_some_and(<[_]>::is_empty) {
+            return Err(TransactionError::NoAuthorization);
+        }
+        let gas = self.initial_gas(transaction);
+        let needed = gas.intrinsic.max(gas.floor);
+        if limit < needed {
+            return Err(TransactionError::IntrinsicGas { limit, needed });
+        }
+        Ok(gas)
+    }
+
+    /// What the transaction costs before anything is executed, and at least.
+    fn initial_gas<T: Transaction>(&self, transaction: &T) -> InitialGas {
+        let (accounts, slots) = transaction
+            .access_list()
+            .map_or((0, 0), |list| (list.len() as u64, list.iter().map(|entry| entry.storage_keys.len() as u64).sum()));
+        let authorizations = transaction.authorization_list().map_or(0, <[_]>::len) as u64;
+        let (input, is_create) = (transaction.input(), transaction.is_create());
+        let gas = calculate_initial_tx_gas(self.rules, input, is_create, accounts, slots, authorizations, None);
+        let floor = if self.rules.is_enabled_in(SpecId::PRAGUE) { gas.floor_gas() } else { 0 };
+        InitialGas { intrinsic: gas.initial_total_gas(), floor }
+    }
+}
+
 /// Checks whether a transaction could be in the block of this header, of which only number, timestamp and, for the merge, difficulty
 /// count.
 ///
 /// # Errors
 /// The first rule that it breaks.
 pub fn validate_transaction(
-    transaction: &Transaction,
+    transaction: &braid_runtime::Transaction,
     header: &Header,
     spec: &ChainSpec,
 ) -> Result<CheckedTransaction, TransactionError> {
-    let rules = spec.spec_id(header);
-    let environment = spec.evm_env(header).cfg_env;
-    validate_type(transaction, rules)?;
-    let sender = validate_signature(transaction, header.number, spec)?;
-    if transaction.nonce() == u64::MAX {
-        return Err(TransactionError::Nonce);
-    }
-    let (limit, cap) = (transaction.gas_limit(), environment.tx_gas_limit_cap());
-    if limit > cap && !rules.is_enabled_in(SpecId::AMSTERDAM) {
-        return Err(TransactionError::GasCap { limit, cap });
-    }
-    if let Some(priority) = transaction.max_priority_fee_per_gas()
-        && priority > transaction.max_fee_per_gas()
-    {
-        return Err(TransactionError::PriorityFee { priority, fee: transaction.max_fee_per_gas() });
-    }
-    let (length, most) = (transaction.input().len(), environment.max_initcode_size());
-    if transaction.is_create() && rules.is_enabled_in(SpecId::SHANGHAI) && length > most {
-        return Err(TransactionError::InitCode { length, limit: most });
-    }
-    if let Some(hashes) = transaction.blob_versioned_hashes() {
-        let are_known = hashes.iter().all(|hash| hash[0] == VERSIONED_HASH_VERSION_KZG);
-        let most = environment.max_blobs_per_tx().unwrap_or(u64::MAX);
-        if hashes.is_empty() || !are_known || hashes.len() as u64 > most {
-            return Err(TransactionError::Blobs);
-        }
-    }
-    if transaction.authorization_list().is_some_and(<[_]>::is_empty) {
-        return Err(TransactionError::NoAuthorization);
-    }
-    let gas = initial_gas(transaction, rules);
-    let floor_gas = if rules.is_enabled_in(SpecId::PRAGUE) { gas.floor_gas() } else { 0 };
-    let needed = gas.initial_total_gas().max(floor_gas);
-    if limit < needed {
-        return Err(TransactionError::IntrinsicGas { limit, needed });
-    }
-    Ok(CheckedTransaction { sender, intrinsic_gas: gas.initial_total_gas(), floor_gas })
-}
-
-fn validate_type(transaction: &Transaction, rules: SpecId) -> Result<(), TransactionError> {
-    let first = match transaction {
-        Transaction::Legacy(_) => return Ok(()),
-        Transaction::Eip2930(_) => SpecId::BERLIN,
-        Transaction::Eip1559(_) => SpecId::LONDON,
-        Transaction::Eip4844(_) => SpecId::CANCUN,
-        Transaction::Eip7702(_) => SpecId::PRAGUE,
-    };
-    if rules.is_enabled_in(first) { Ok(()) } else { Err(TransactionError::Type(transaction.tx_type() as u8)) }
-}
-
-fn validate_signature(transaction: &Transaction, number: u64, spec: &ChainSpec) -> Result<Address, TransactionError> {
-    let allows_chain_id = spec.is_spurious_dragon_active_at_block(number);
-    if let Some(chain_id) = transaction.chain_id()
-        && (!allows_chain_id || chain_id != spec.chain_id())
-    {
-        return Err(TransactionError::ChainId(chain_id));
-    }
-    let sender = if spec.is_homestead_active_at_block(number) {
-        transaction.recover_signer()
-    } else {
-        transaction.recover_signer_unchecked()
-    };
-    sender.map_err(TransactionError::Signature)
-}
-
-/// What the transaction costs before anything is executed, and at least.
-fn initial_gas(transaction: &Transaction, rules: SpecId) -> InitialAndFloorGas {
-    let (accounts, slots) = transaction
-        .access_list()
-        .map_or((0, 0), |list| (list.len() as u64, list.iter().map(|entry| entry.storage_keys.len() as u64).sum()));
-    let authorizations = transaction.authorization_list().map_or(0, <[_]>::len) as u64;
-    calculate_initial_tx_gas(rules, transaction.input(), transaction.is_create(), accounts, slots, authorizations, None)
+    let rules = TransactionRules::new(header, spec);
+    rules.check_type(transaction.ty())?;
+    rules.check_chain_id(transaction)?;
+    let sender = rules.recover(transaction)?;
+    let gas = rules.check_content(transaction)?;
+    Ok(CheckedTransaction { sender, intrinsic_gas: gas.intrinsic, floor_gas: gas.floor })
 }
 
 #[cfg(test)]
@@ -168,6 +239,7 @@ mod tests {
     use super::*;
     use alloy_consensus::{SignableTransaction, TxEip1559, TxEip2930, TxEip4844, TxEip7702, TxLegacy};
     use alloy_primitives::{B256, Bytes, Signature, TxKind, U256};
+    use braid_runtime::Transaction;
 
     fn signed<T: SignableTransaction<Signature>>(transaction: T) -> Transaction
     where

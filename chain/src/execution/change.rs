@@ -4,7 +4,7 @@ use braid_runtime::{AccountState, StateDiff};
 use braid_storage::{AccountChange, AccountRecord, BlockChange, SlotChange};
 
 /// What a diff writes.
-pub(crate) fn block_change(diff: StateDiff) -> BlockChange {
+pub fn block_change(diff: StateDiff) -> BlockChange {
     let (accounts, slots) = (account_changes(&diff).collect(), slot_changes(&diff).collect());
     BlockChange { accounts, slots, contracts: diff.contracts }
 }

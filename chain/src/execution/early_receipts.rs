@@ -17,6 +17,17 @@ pub(crate) fn receipts_root(parent: &Snapshot, block: &RecoveredBlock, spec: &Ch
     if block.transactions().is_empty() {
         return Ok(EMPTY_ROOT_HASH);
     }
+    let (roots, receipts) = early_roots(parent, block, spec)?;
+    let envelopes: Vec<_> = receipts.into_iter().zip(roots).map(|(receipt, root)| envelope(receipt, root)).collect();
+    Ok(calculate_receipt_root(&envelopes))
+}
+
+/// The state root after each transaction, and the receipts.
+pub(crate) fn early_roots(
+    parent: &Snapshot,
+    block: &RecoveredBlock,
+    spec: &ChainSpec,
+) -> Result<(Vec<B256>, Vec<Receipt>), ChainError> {
     let mut above = parent.clone();
     let mut roots = Vec::with_capacity(block.transactions().len());
     let receipts = oracle::for_each_transaction(parent, block, spec, |_, diff| {
@@ -30,8 +41,7 @@ pub(crate) fn receipts_root(parent: &Snapshot, block: &RecoveredBlock, spec: &Ch
         above = above.with_layer(Arc::new(layer))?;
         Ok::<_, ChainError>(())
     })?;
-    let envelopes: Vec<_> = receipts.into_iter().zip(roots).map(|(receipt, root)| envelope(receipt, root)).collect();
-    Ok(calculate_receipt_root(&envelopes))
+    Ok((roots, receipts))
 }
 
 fn envelope(receipt: Receipt, root: B256) -> ReceiptEnvelope {

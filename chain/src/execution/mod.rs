@@ -6,8 +6,9 @@
 mod change;
 mod early_receipts;
 
-pub(crate) use change::{account_changes, block_change, slot_changes};
-pub(crate) use early_receipts::receipts_root as early_receipts_root;
+pub use change::block_change;
+pub(crate) use change::{account_changes, slot_changes};
+pub(crate) use early_receipts::{early_roots, receipts_root as early_receipts_root};
 
 use crate::{ChainError, InvalidReason, Timings};
 use alloy_consensus::Transaction as _;

@@ -26,6 +26,17 @@ pub struct PayloadAttributes {
     pub gas_limit: Option<u64>,
 }
 
+/// What development tools want to be otherwise than the rules say. Nobody else would take such a block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeaderOverrides {
+    /// Base fee, in wei.
+    pub base_fee: Option<u64>,
+    /// Gas limit, in gas, however far from that of the parent.
+    pub gas_limit: Option<u64>,
+    /// Excess blob gas, in gas.
+    pub excess_blob_gas: Option<u64>,
+}
+
 /// Names a block that is being built (`PayloadId` of the Engine API).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PayloadId(pub B64);

@@ -1,6 +1,6 @@
 //! A block is made: a header that follows from the parent, the candidates that can be executed, and what execution says.
 
-use super::PayloadAttributes;
+use super::{HeaderOverrides, PayloadAttributes};
 use crate::{
     ChainError, InvalidReason,
     consensus::{gas_limits, next_base_fee, next_difficulty, next_excess_blob_gas, parent_gas_limit},
@@ -13,7 +13,7 @@ use alloy_consensus::{
 };
 use alloy_eips::{eip7685::Requests, eip7928::compute_block_access_list_hash};
 use alloy_hardforks::EthereumHardforks;
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, B256, U256};
 use braid_runtime::{
     AccessHints, Block, BlockError, BlockOutcome, ChainSpec, Engine, InvalidBlock, Outputs, RecoveredBlock, Transaction,
 };
@@ -31,6 +31,8 @@ pub struct BuiltPayload {
     pub requests: Requests,
     /// What the fee recipient earns by tips, in wei.
     pub value: U256,
+    /// Candidates that cannot be executed, with the reason.
+    pub invalid: Vec<(B256, String)>,
     /// Sum of the difficulties from the first block to this one.
     pub(crate) total_difficulty: U256,
 }
@@ -84,9 +86,27 @@ impl Template {
         Self { header, withdrawals, total_difficulty }
     }
 
+    /// The same with some things otherwise.
+    pub(crate) fn with(mut self, overrides: &HeaderOverrides) -> Self {
+        let header = &mut self.header;
+        if header.base_fee_per_gas.is_some() {
+            header.base_fee_per_gas = overrides.base_fee.or(header.base_fee_per_gas);
+        }
+        if header.excess_blob_gas.is_some() {
+            header.excess_blob_gas = overrides.excess_blob_gas.or(header.excess_blob_gas);
+        }
+        header.gas_limit = overrides.gas_limit.unwrap_or(header.gas_limit);
+        self
+    }
+
     /// Base fee of the block, in wei; zero before London.
     pub(crate) fn base_fee(&self) -> u64 {
         self.header.base_fee_per_gas.unwrap_or_default()
+    }
+
+    /// The header so far.
+    pub(crate) fn into_header(self) -> Header {
+        self.header
     }
 
     /// Gas limit of the block.
@@ -110,6 +130,7 @@ impl Builder<'_> {
         candidates: Vec<Recovered<Transaction>>,
     ) -> Result<BuiltPayload, ChainError> {
         let mut chosen = self.fitting(&template, candidates);
+        let mut invalid = Vec::new();
         loop {
             let (transactions, senders): (Vec<_>, Vec<_>) =
                 chosen.iter().map(|tx| (tx.inner().clone(), tx.signer())).unzip();
@@ -125,10 +146,15 @@ impl Builder<'_> {
             };
             let hints = AccessHints::Predicted;
             let index = match self.engine.execute_block(self.parent, &block, self.spec, hints, outputs) {
-                Ok(outcome) => return self.seal(block, outcome, template.total_difficulty),
-                Err(BlockError::Invalid(
-                    InvalidBlock::Transaction { index, .. } | InvalidBlock::BlockGasExceeded { index, .. },
-                )) => index,
+                Ok(outcome) => {
+                    let built = self.seal(block, outcome, template.total_difficulty)?;
+                    return Ok(BuiltPayload { invalid, ..built });
+                }
+                Err(BlockError::Invalid(error @ InvalidBlock::Transaction { index, .. })) => {
+                    invalid.push((*chosen[index].tx_hash(), error.to_string()));
+                    index
+                }
+                Err(BlockError::Invalid(InvalidBlock::BlockGasExceeded { index, .. })) => index,
                 Err(error) => return Err(error.into()),
             };
             // What the same sender sent later cannot be executed without this one.
@@ -194,7 +220,14 @@ impl Builder<'_> {
         let value = tips(&header, &body.transactions, &outcome);
         let layer = Layer::new(header.number, header.hash_slow(), header.parent_hash, change, update);
         let block = ExecutedBlock { header, body, receipts: outcome.receipts, layer: Arc::new(layer) };
-        Ok(BuiltPayload { block: Arc::new(block), senders, requests: outcome.requests, value, total_difficulty })
+        Ok(BuiltPayload {
+            block: Arc::new(block),
+            senders,
+            requests: outcome.requests,
+            value,
+            invalid: Vec::new(),
+            total_difficulty,
+        })
     }
 }
 

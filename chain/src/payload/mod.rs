@@ -8,7 +8,7 @@ mod build;
 mod source;
 mod store;
 
-pub use attributes::{PayloadAttributes, PayloadId};
+pub use attributes::{HeaderOverrides, PayloadAttributes, PayloadId};
 pub use build::BuiltPayload;
 pub use source::{NoTransactions, TransactionSource};
 

@@ -9,7 +9,7 @@ mod pipeline;
 mod progress;
 mod summary;
 
-pub(crate) use options::ImportOptions;
+pub(crate) use options::{HistoryOption, ImportOptions};
 
 use crate::{FAILURE, SUCCESS, datadir::DataDir, signals::Signals, terminal};
 use braid_chain::{Chain, ChainError, ChainOptions, Timings};

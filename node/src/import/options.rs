@@ -98,7 +98,7 @@ impl FromStr for DurabilityOption {
 
 /// For how long the state at past blocks can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct HistoryOption(pub(super) HistoryLimit);
+pub(crate) struct HistoryOption(pub(crate) HistoryLimit);
 
 impl FromStr for HistoryOption {
     type Err = String;

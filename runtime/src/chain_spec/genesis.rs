@@ -43,7 +43,9 @@ impl ChainSpec {
             merge,
             blob_forks,
             deposit_contract: config.deposit_contract_address,
+            more_id_blocks: [config.merge_netsplit_block, config.petersburg_block].into_iter().flatten().collect(),
             transactions_only: false,
+            contract_senders: false,
         })
     }
 }

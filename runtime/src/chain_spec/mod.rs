@@ -96,8 +96,12 @@ pub struct ChainSpec {
     /// In the order of the forks.
     blob_forks: Vec<BlobFork>,
     deposit_contract: Option<Address>,
+    /// See [`ChainSpec::more_id_blocks`].
+    more_id_blocks: Vec<u64>,
     /// See [`ChainSpec::with_transactions_only`].
     transactions_only: bool,
+    /// See [`ChainSpec::with_contract_senders`].
+    contract_senders: bool,
 }
 
 impl ChainSpec {
@@ -128,7 +132,10 @@ impl ChainSpec {
 
     /// Environment of the EVM in the block of this header: block fields, limits, blob base fee.
     pub fn evm_env(&self, header: &Header) -> EvmEnv {
-        EvmEnv::for_eth_block(header, self.at(header), self.chain_id, self.blob_params(header.timestamp))
+        let mut environment =
+            EvmEnv::for_eth_block(header, self.at(header), self.chain_id, self.blob_params(header.timestamp));
+        environment.cfg_env.disable_eip3607 = self.contract_senders;
+        environment
     }
 
     /// Blob parameters at a timestamp (seconds), `None` before Cancun.
@@ -155,9 +162,27 @@ impl ChainSpec {
         self
     }
 
+    /// The same schedule, but accounts with code may send transactions, against EIP-3607. Only development chains, on which anybody can be
+    /// impersonated, have that.
+    pub const fn with_contract_senders(mut self) -> Self {
+        self.contract_senders = true;
+        self
+    }
+
+    /// Whether accounts with code may send transactions.
+    pub const fn has_contract_senders(&self) -> bool {
+        self.contract_senders
+    }
+
     /// Whether blocks do nothing beside executing their transactions.
     pub const fn has_transactions_only(&self) -> bool {
         self.transactions_only
+    }
+
+    /// Numbers of blocks that the fork id counts (EIP-2124) although the schedule may not have them: the one that parted from those who did not follow the
+    /// merge, and Petersburg where it came after Constantinople.
+    pub fn more_id_blocks(&self) -> &[u64] {
+        &self.more_id_blocks
     }
 
     /// Total difficulty (sum of the difficulties from genesis on) at which proof of work ends, if the chain has one.

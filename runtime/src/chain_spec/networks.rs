@@ -56,11 +56,12 @@ impl ChainSpec {
         schedule: &[(EthereumHardfork, ForkCondition)],
         deposit_contract: Address,
     ) -> Self {
-        let mut merge = Merge::Never;
+        let (mut merge, mut netsplit) = (Merge::Never, None);
         let mut forks = Vec::with_capacity(schedule.len());
         for &(fork, condition) in schedule {
             match condition {
-                ForkCondition::TTD { activation_block_number, total_difficulty, .. } => {
+                ForkCondition::TTD { activation_block_number, total_difficulty, fork_block } => {
+                    netsplit = fork_block;
                     merge = Merge::AtBlock { number: activation_block_number, total_difficulty };
                 }
                 // The DAO moved ether on mainnet only.
@@ -76,7 +77,17 @@ impl ChainSpec {
             })
             .collect();
         let deposit_contract = Some(deposit_contract);
-        Self { name: name.to_owned(), chain_id, forks, merge, blob_forks, deposit_contract, transactions_only: false }
+        Self {
+            name: name.to_owned(),
+            chain_id,
+            forks,
+            merge,
+            blob_forks,
+            deposit_contract,
+            more_id_blocks: netsplit.into_iter().collect(),
+            transactions_only: false,
+            contract_senders: false,
+        }
     }
 }
 

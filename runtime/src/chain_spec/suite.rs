@@ -69,7 +69,17 @@ impl ChainSpec {
         }
         let deposit_contract = Some(MAINNET_DEPOSIT_CONTRACT_ADDRESS);
         let name = name.to_owned();
-        Self { name, chain_id: 1, forks, merge, blob_forks, deposit_contract, transactions_only: false }
+        Self {
+            name,
+            chain_id: 1,
+            forks,
+            merge,
+            blob_forks,
+            deposit_contract,
+            more_id_blocks: Vec::new(),
+            transactions_only: false,
+            contract_senders: false,
+        }
     }
 }
 

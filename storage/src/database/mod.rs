@@ -6,8 +6,10 @@
 //! One transaction writes everything of one or more blocks, so at every instant the tables hold exactly the state after
 //! their head. Writers are serialised by a lock; readers never wait for them.
 
+pub(crate) mod amend;
 mod append;
 mod blocks;
+mod dump;
 mod durable;
 pub(crate) mod history;
 mod maintenance;
@@ -25,6 +27,7 @@ mod writer;
 mod tests;
 
 pub use append::ExecutedBlock;
+pub use dump::DumpedAccount;
 pub use maintenance::DatabaseStats;
 pub use open::{Genesis, SCHEMA_VERSION};
 pub use options::{ChainIdentity, DatabaseOptions, Durability, HistoryLimit};

@@ -1,6 +1,7 @@
 //! Opening: what the database says of itself, and its first block.
 
 use super::{
+    amend,
     options::ChainIdentity,
     read::{self, get},
     write,
@@ -73,7 +74,7 @@ pub(super) fn check(
     // The head is written in the same transaction as its block, so a difference is damage.
     let header = read::header(transaction, head.number)?;
     let header = header.ok_or(StorageError::MissingBlock { table: Table::Headers, number: head.number })?;
-    if header.hash_slow() != head.hash || header.state_root != head.state_root {
+    if header.hash_slow() != head.hash || amend::state_root(transaction, &header)? != head.state_root {
         return Err(StorageError::TablesDisagree {
             table: Table::Headers,
             key: encoding::key::block(head.number).to_vec().into(),

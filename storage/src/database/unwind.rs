@@ -3,7 +3,7 @@
 //! The change sets above the block say what everything was; taken together they are a change like that of any block, from
 //! the head back. Its root is computed before anything is written, and it must be the one in the header.
 
-use super::{Database, ExecutedBlock, history, read, write};
+use super::{Database, ExecutedBlock, amend, history, read, write};
 use crate::{
     AccountChange, BlockChange, SlotChange, StorageError,
     block::Head,
@@ -103,8 +103,9 @@ impl Database {
             let body = self.body(number)?.ok_or_else(|| missing(Table::Bodies))?;
             let receipts = self.receipts(number)?.ok_or_else(|| missing(Table::Receipts))?;
             let update = above.state_after(&change)?;
-            if update.state_root() != header.state_root {
-                let (expected, actual) = (header.state_root, update.state_root());
+            let expected = self.state_root(&header)?;
+            if update.state_root() != expected {
+                let actual = update.state_root();
                 return Err(StorageError::StateRoot { number, expected, actual });
             }
             let layer = Arc::new(Layer::new(number, header.hash_slow(), header.parent_hash, change, update));
@@ -125,7 +126,8 @@ impl Database {
             }
             let missing = StorageError::MissingBlock { table: Table::Headers, number };
             let header = read::header(transaction, number)?.ok_or(missing)?;
-            let target = Head { number, hash: header.hash_slow(), state_root: header.state_root };
+            let state_root = amend::state_root(transaction, &header)?;
+            let target = Head { number, hash: header.hash_slow(), state_root };
             Ok((change_back_to(transaction, number)?, target))
         })?;
         let update = snapshot.state_after(&change)?;
@@ -235,6 +237,7 @@ fn remove_block(transaction: &mut dyn WriteTransaction, number: u64) -> Result<(
     if let Some(hash) = read::block_hash(&*transaction, number)? {
         transaction.delete(Table::BlockNumbers, hash.as_slice())?;
     }
+    transaction.delete(Table::Metadata, &key::amended_root(number))?;
     for table in [Table::Headers, Table::CanonicalHashes, Table::Bodies, Table::Receipts] {
         transaction.delete(table, &key)?;
     }

@@ -13,6 +13,14 @@ pub(crate) mod metadata {
     pub(crate) const HISTORY_FROM: &[u8] = b"history_from";
 }
 
+/// What the names of amended state roots begin with, in the table of metadata.
+pub(crate) const AMENDED_ROOT: &[u8] = b"amended_root/";
+
+/// Name of the amended state root of a block, in the table of metadata.
+pub(crate) fn amended_root(number: u64) -> Vec<u8> {
+    [AMENDED_ROOT, &number.to_be_bytes()].concat()
+}
+
 /// Block number: 8 bytes.
 pub(crate) fn block(number: u64) -> [u8; 8] {
     number.to_be_bytes()

@@ -73,6 +73,11 @@ impl Layer {
         self.block
     }
 
+    /// The accounts that the block changed and what they are after it, `None` where there is none any more; in no order.
+    pub fn accounts(&self) -> impl Iterator<Item = (Address, Option<AccountRecord>)> + '_ {
+        self.accounts.iter().map(|(address, account)| (*address, *account))
+    }
+
     /// Hash of the parent block.
     pub const fn parent(&self) -> B256 {
         self.parent

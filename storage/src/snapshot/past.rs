@@ -5,7 +5,7 @@ use crate::{
     AccountRecord, StorageError,
     block::Head,
     database::{
-        history, read,
+        amend, history, read,
         shared::{Reader, Shared},
         unwind,
     },
@@ -38,7 +38,7 @@ impl PastState {
             let missing = |table| StorageError::MissingBlock { table, number };
             let hash = read::block_hash(transaction, number)?.ok_or_else(|| missing(Table::CanonicalHashes))?;
             let header = read::header(transaction, number)?.ok_or_else(|| missing(Table::Headers))?;
-            let block = Head { number, hash, state_root: header.state_root };
+            let block = Head { number, hash, state_root: amend::state_root(transaction, &header)? };
             check(block, reader)?;
             Ok(block)
         })?;
@@ -91,6 +91,12 @@ impl PastState {
     /// Proof of an account and of some of its slots. The tries of this block are made by taking back all that changed
     /// since, so this costs as much as computing the root of one block with all those changes.
     pub fn proof(&self, address: Address, slots: &[U256]) -> Result<AccountProof, StorageError> {
+        self.rewound()?.proof(address, slots)
+    }
+
+    /// The same state as a snapshot, which has tries: a layer on the tables takes back all that changed since. That costs as much as the root
+    /// of one block with all those changes. The snapshot says that its block is another one, and is outdated as soon as the tables move.
+    pub fn rewound(&self) -> Result<Snapshot, StorageError> {
         let head = Snapshot::new(Arc::clone(&self.shared), Vec::new())?;
         let change = self.read(|reader| unwind::change_back_to(&*reader.transaction, self.block.number))?;
         let update = head.state_after(&change)?;
@@ -103,7 +109,7 @@ impl PastState {
         }
         let above = head.block();
         let layer = Layer::new(above.number + 1, B256::ZERO, above.hash, change, update);
-        head.with_layer(Arc::new(layer))?.proof(address, slots)
+        head.with_layer(Arc::new(layer))
     }
 
     fn read<T>(&self, read: impl FnOnce(&Reader) -> Result<T, StorageError>) -> Result<T, StorageError> {

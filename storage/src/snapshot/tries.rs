@@ -2,7 +2,7 @@
 
 use super::{Layer, Snapshot};
 use crate::{StorageError, database::read, encoding::HashedAccount, state::tries::StateTries, trie::source::NodeBytes};
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_trie::Nibbles;
 use std::sync::Arc;
 
@@ -31,6 +31,7 @@ impl StateTries for Snapshot {
     fn account_under(&self, prefix: &Nibbles) -> Result<Option<(B256, HashedAccount)>, StorageError> {
         first_under(
             prefix,
+            B256::right_padding_from(&prefix.pack()),
             &self.layers,
             |from| self.read(|reader| read::hashed_account_from(&*reader.transaction, from)),
             Layer::account_from,
@@ -38,16 +39,7 @@ impl StateTries for Snapshot {
     }
 
     fn slot_under(&self, account: B256, prefix: &Nibbles) -> Result<Option<(B256, U256)>, StorageError> {
-        let wiped = self.layers.iter().rposition(|layer| layer.wiped_hashed(account));
-        first_under(
-            prefix,
-            &self.layers[wiped.unwrap_or_default()..],
-            |from| match wiped {
-                Some(_) => Ok(None),
-                None => self.read(|reader| read::hashed_slot_from(&*reader.transaction, account, from)),
-            },
-            |layer, from| layer.slot_from(account, from),
-        )
+        self.slot_from(account, prefix, B256::right_padding_from(&prefix.pack()))
     }
 
     fn account_node(&self, path: &Nibbles) -> Result<Option<NodeBytes>, StorageError> {
@@ -75,6 +67,34 @@ impl StateTries for Snapshot {
 }
 
 impl Snapshot {
+    /// Slots of an account by the Keccak-256 hashes of their numbers, in the order of the hashes, the first of them at `from` or above; so many
+    /// at most.
+    pub fn slots_from(&self, address: Address, from: B256, most: usize) -> Result<Vec<(B256, U256)>, StorageError> {
+        let (account, every) = (keccak256(address), Nibbles::default());
+        let (mut slots, mut next) = (Vec::new(), Some(from));
+        while let Some(from) = next.filter(|_| slots.len() < most) {
+            let Some((key, value)) = self.slot_from(account, &every, from)? else { break };
+            slots.push((key, value));
+            next = U256::from_be_bytes(key.0).checked_add(U256::from(1)).map(B256::from);
+        }
+        Ok(slots)
+    }
+
+    /// The first slot of an account at a hash or above that starts with these nibbles.
+    fn slot_from(&self, account: B256, prefix: &Nibbles, from: B256) -> Result<Option<(B256, U256)>, StorageError> {
+        let wiped = self.layers.iter().rposition(|layer| layer.wiped_hashed(account));
+        first_under(
+            prefix,
+            from,
+            &self.layers[wiped.unwrap_or_default()..],
+            |from| match wiped {
+                Some(_) => Ok(None),
+                None => self.read(|reader| read::hashed_slot_from(&*reader.transaction, account, from)),
+            },
+            |layer, from| layer.slot_from(account, from),
+        )
+    }
+
     /// A node as the tables have it.
     fn node(&self, account: Option<B256>, path: &Nibbles) -> Result<Option<NodeBytes>, StorageError> {
         if let Some(node) = self.shared.cache.node(&(account, *path)) {
@@ -93,14 +113,14 @@ impl Snapshot {
     }
 }
 
-/// The first entry under a prefix that is present, in tables with layers above.
+/// The first entry under a prefix, from a key on, that is present in tables with layers above.
 fn first_under<V: Copy>(
     prefix: &Nibbles,
+    mut from: B256,
     layers: &[Arc<Layer>],
     stored_from: impl Fn(B256) -> Result<Option<(B256, V)>, StorageError>,
     changed_from: impl Fn(&Layer, B256) -> Option<(B256, Option<V>)>,
 ) -> Result<Option<(B256, V)>, StorageError> {
-    let mut from = B256::right_padding_from(&prefix.pack());
     loop {
         let mut first = stored_from(from)?.map(|(key, value)| (key, Some(value)));
         for layer in layers {

@@ -7,7 +7,7 @@
 use super::{Verifier, disagree};
 use crate::{
     StorageError,
-    database::read,
+    database::{amend, read},
     encoding::key,
     store::{Cursor, Entry, ReadTransaction, Table},
     trie::check::check_trie,
@@ -22,7 +22,7 @@ impl Verifier<'_> {
         let number = self.work.head.number;
         let header = read::header(self.transaction, number)?;
         let missing = StorageError::MissingBlock { table: Table::Headers, number };
-        let root = header.ok_or(missing)?.state_root;
+        let root = amend::state_root(self.transaction, &header.ok_or(missing)?)?;
         let transaction = self.transaction;
         let mut slots = Leaves::start(transaction, Table::HashedStorage)?;
         let mut leaves = Leaves::start(transaction, Table::HashedAccounts)?;

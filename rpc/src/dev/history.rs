@@ -1,0 +1,61 @@
+//! Going back.
+
+use crate::{Backend, MethodSet, RpcError, methods::Number};
+use alloy_primitives::U64;
+use serde_json::{Map, Value};
+
+pub(super) fn register(methods: &mut MethodSet) {
+    methods.slow(
+        "evm_snapshot() -> Quantity",
+        "Remembers the chain as it is. Gives an id for evm_revert.",
+        |backend, (): ()| Ok(U64::from(backend.required_producer()?.snapshot())),
+    );
+    methods.alias("anvil_snapshot", "evm_snapshot");
+    methods.slow(
+        "evm_revert(id: Quantity) -> Bool",
+        "Goes back to a snapshot. It is gone then, and so are later ones.",
+        |backend, (id,): (Number,)| Ok(backend.required_producer()?.revert(id.saturating_u64())?),
+    );
+    methods.alias("anvil_revert", "evm_revert");
+    methods.slow(
+        "anvil_rollback(blocks?: Quantity) -> Null",
+        "Takes back so many blocks, or one.",
+        |backend, (blocks,): (Option<Number>,)| {
+            let blocks = blocks.map_or(1, Number::saturating_u64);
+            roll_back(backend, blocks)
+        },
+    );
+    methods.slow(
+        "anvil_reorg(depth: Quantity, transactions?: Pair[]) -> Null",
+        "Replaces so many blocks by as many others, without transactions.",
+        |backend, (depth, transactions): (Number, Option<Vec<Value>>)| {
+            if transactions.is_some_and(|list| !list.is_empty()) {
+                return Err(RpcError::invalid_params("invalid argument 1: blocks with transactions are not supported"));
+            }
+            let depth = depth.saturating_u64();
+            roll_back(backend, depth)?;
+            backend.required_producer()?.mine(depth, None)?;
+            Ok(())
+        },
+    );
+    methods.slow(
+        "anvil_reset(forking?: Object) -> Bool",
+        "Goes back to the first block, as it was when this process began.",
+        |backend, (forking,): (Option<Map<String, Value>>,)| {
+            if forking.is_some_and(|options| options.contains_key("forking") || options.contains_key("jsonRpcUrl")) {
+                return Err(RpcError::invalid_params("invalid argument 0: forking another chain is not supported"));
+            }
+            backend.required_producer()?.reset()?;
+            Ok(true)
+        },
+    );
+    methods.alias("hardhat_reset", "anvil_reset");
+}
+
+fn roll_back(backend: &Backend, blocks: u64) -> Result<(), RpcError> {
+    if backend.required_producer()?.roll_back(blocks)? {
+        return Ok(());
+    }
+    let head = backend.chain().head().number;
+    Err(RpcError::invalid_params(format!("invalid argument 0: there are only {head} blocks above the first one")))
+}

@@ -1,0 +1,109 @@
+//! Blocks, headers, ommers.
+
+use super::json::{BlockJson, HeaderJson, Quantity};
+use crate::{Backend, MethodSet, RpcError};
+use alloy_eips::BlockId;
+use alloy_primitives::B256;
+use braid_chain::ChainBlock;
+use serde_json::value::{RawValue, to_raw_value};
+use std::sync::Arc;
+
+pub(super) fn register(methods: &mut MethodSet) {
+    methods.quick(
+        "eth_getBlockByNumber(block: BlockTag, full?: Boolean) -> Block?",
+        "A block; with `full`, its transactions too.",
+        |backend, (id, full): (BlockId, Option<bool>)| block(backend, id, full),
+    );
+    methods.quick(
+        "eth_getBlockByHash(hash: Hash, full?: Boolean) -> Block?",
+        "A block; with `full`, its transactions too.",
+        |backend, (hash, full): (B256, Option<bool>)| block(backend, hash.into(), full),
+    );
+    methods.quick("eth_getHeaderByNumber(block: BlockTag) -> Header?", "A header.", |backend, (id,): (BlockId,)| {
+        header(backend, id)
+    });
+    methods.quick("eth_getHeaderByHash(hash: Hash) -> Header?", "A header.", |backend, (hash,): (B256,)| {
+        header(backend, hash.into())
+    });
+    let about = "How many transactions a block has.";
+    methods.quick(
+        "eth_getBlockTransactionCountByNumber(block: BlockTag) -> Quantity?",
+        about,
+        |backend, (id,): (BlockId,)| count(backend, id, |block| block.transactions().len()),
+    );
+    methods.quick("eth_getBlockTransactionCountByHash(hash: Hash) -> Quantity?", about, |backend, (hash,): (B256,)| {
+        count(backend, hash.into(), |block| block.transactions().len())
+    });
+    let about = "How many ommers a block has.";
+    methods.quick(
+        "eth_getUncleCountByBlockNumber(block: BlockTag) -> Quantity?",
+        about,
+        |backend, (id,): (BlockId,)| count(backend, id, |block| block.body().ommers.len()),
+    );
+    methods.quick("eth_getUncleCountByBlockHash(hash: Hash) -> Quantity?", about, |backend, (hash,): (B256,)| {
+        count(backend, hash.into(), |block| block.body().ommers.len())
+    });
+    let about = "An ommer of a block.";
+    methods.quick(
+        "eth_getUncleByBlockNumberAndIndex(block: BlockTag, index: Quantity) -> Block?",
+        about,
+        |backend, (id, index): (BlockId, crate::methods::Number)| ommer(backend, id, index.saturating_u64()),
+    );
+    methods.quick(
+        "eth_getUncleByBlockHashAndIndex(hash: Hash, index: Quantity) -> Block?",
+        about,
+        |backend, (hash, index): (B256, crate::methods::Number)| ommer(backend, hash.into(), index.saturating_u64()),
+    );
+}
+
+type Written = Option<Box<RawValue>>;
+
+/// What borrows from a block is written before the block is gone.
+fn written(json: &impl serde::Serialize) -> Result<Written, RpcError> {
+    to_raw_value(json).map(Some).map_err(RpcError::internal)
+}
+
+impl Backend {
+    /// A block as JSON.
+    pub(crate) fn write_block(&self, block: &ChainBlock, full: bool) -> Result<Box<RawValue>, RpcError> {
+        let senders = if full { Some(self.chain().block_senders(block)?) } else { None };
+        to_raw_value(&BlockJson::new(block, senders)).map_err(RpcError::internal)
+    }
+}
+
+fn block(backend: &Backend, id: BlockId, full: Option<bool>) -> Result<Written, RpcError> {
+    if id.is_pending() {
+        return written(&BlockJson::pending(&backend.pending_header()?));
+    }
+    let Some(block) = found(backend, id)? else { return Ok(None) };
+    backend.write_block(&block, full.unwrap_or_default()).map(Some)
+}
+
+/// As geth, `safe` and `finalized` are errors while there is no such block; anything else that is missing is null.
+fn found(backend: &Backend, id: BlockId) -> Result<Option<Arc<ChainBlock>>, RpcError> {
+    if id.is_safe() || id.is_finalized() {
+        return backend.required_block(Some(id)).map(Some);
+    }
+    backend.block(Some(id))
+}
+
+fn header(backend: &Backend, id: BlockId) -> Result<Written, RpcError> {
+    if id.is_pending() {
+        return written(&HeaderJson { hash: None, header: &backend.pending_header()? });
+    }
+    let Some(block) = found(backend, id)? else { return Ok(None) };
+    written(&HeaderJson { hash: Some(block.hash()), header: block.header() })
+}
+
+fn count(backend: &Backend, id: BlockId, count: impl Fn(&ChainBlock) -> usize) -> Result<Option<Quantity>, RpcError> {
+    if id.is_pending() {
+        return Ok(Some(Quantity(0)));
+    }
+    Ok(found(backend, id)?.map(|block| count(&block).into()))
+}
+
+fn ommer(backend: &Backend, id: BlockId, index: u64) -> Result<Written, RpcError> {
+    let Some(block) = found(backend, id)? else { return Ok(None) };
+    let ommer = usize::try_from(index).ok().and_then(|index| block.body().ommers.get(index));
+    ommer.map_or(Ok(None), |header| written(&BlockJson::ommer(header)))
+}

@@ -1,0 +1,53 @@
+//! Senders of the transactions in a batch, recovered on all threads before the calls run in their order.
+//!
+//! Recovery is nearly all that taking a transaction costs. What is found goes into the chain's cache of senders, where the calls find it; what
+//! cannot be decoded or recovered is left to them, so that errors come from one place.
+
+use super::message::Request;
+use crate::Backend;
+use alloy_consensus::{EthereumTxEnvelope, TxEip4844Variant, transaction::SignerRecoverable};
+use alloy_eips::Decodable2718;
+use alloy_primitives::{Bytes, TxHash};
+use rayon::prelude::*;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Recovers the senders of all raw transactions in a batch, if there are at least two.
+pub(super) async fn recover(backend: &Arc<Backend>, requests: &[Result<Request<'_>, Option<&RawValue>>]) {
+    let transactions = requests.iter().filter_map(|request| raw_transaction(request.as_ref().ok()?));
+    let transactions: Vec<Bytes> = transactions.collect();
+    if transactions.len() < 2 {
+        return;
+    }
+    let (done, wait) = oneshot::channel();
+    let backend = Arc::clone(backend);
+    rayon::spawn(move || {
+        let senders = backend.chain().senders();
+        transactions.par_iter().for_each(|raw| {
+            let Some(transaction) = decode(raw) else { return };
+            let hash: TxHash = *transaction.tx_hash();
+            if senders.get(&hash).is_none()
+                && let Ok(sender) = transaction.recover_signer()
+            {
+                senders.insert(hash, sender);
+            }
+        });
+        // Nobody waits any more if the connection was closed.
+        let _ = done.send(());
+    });
+    let _ = wait.await;
+}
+
+fn raw_transaction(request: &Request<'_>) -> Option<Bytes> {
+    if request.method != "eth_sendRawTransaction" {
+        return None;
+    }
+    let (raw,): (Bytes,) = serde_json::from_str(request.params?.get()).ok()?;
+    Some(raw)
+}
+
+/// With or without the sidecar of blobs.
+fn decode(raw: &[u8]) -> Option<EthereumTxEnvelope<TxEip4844Variant>> {
+    EthereumTxEnvelope::decode_2718_exact(raw).ok()
+}
