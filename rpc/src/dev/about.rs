@@ -6,8 +6,14 @@ use braid_chain::MiningMode;
 use serde_json::{Map, Value, json};
 
 pub(super) fn register(methods: &mut MethodSet) {
-    methods.quick("anvil_nodeInfo() -> Object", "The head, the rules and the settings of the node.", |backend, (): ()| node_info(backend));
-    methods.quick("anvil_metadata() -> Object", "The program, the chain and its snapshots.", |backend, (): ()| metadata(backend));
+    methods.quick(
+        "anvil_nodeInfo() -> Object",
+        "The head, the rules and the settings of the node.",
+        |backend, (): ()| node_info(backend),
+    );
+    methods.quick("anvil_metadata() -> Object", "The program, the chain and its snapshots.", |backend, (): ()| {
+        metadata(backend)
+    });
     methods.alias("hardhat_metadata", "anvil_metadata");
     methods.quick(
         "anvil_setLoggingEnabled(enabled: Bool) -> Bool",
@@ -15,7 +21,11 @@ pub(super) fn register(methods: &mut MethodSet) {
         |_, (_,): (bool,)| Ok(true),
     );
     methods.alias("hardhat_setLoggingEnabled", "anvil_setLoggingEnabled");
-    methods.quick("anvil_enableTraces() -> Null", "Accepted for other tools; traces can always be had.", |_, (): ()| Ok(()));
+    methods.quick(
+        "anvil_enableTraces() -> Null",
+        "Accepted for other tools; traces can always be had.",
+        |_, (): ()| Ok(()),
+    );
 }
 
 fn node_info(backend: &Backend) -> Result<Value, RpcError> {
@@ -39,7 +49,7 @@ fn node_info(backend: &Backend) -> Result<Value, RpcError> {
             "baseFee": format!("{:#x}", header.base_fee_per_gas.unwrap_or_default()),
             "chainId": spec.chain_id(),
             "gasLimit": format!("{:#x}", header.gas_limit),
-            "gasPrice": format!("{:#x}", crate::eth::gas_price(backend)?),
+            "gasPrice": format!("{:#x}", backend.suggested_fees()?.gas_price()),
         },
         "forkConfig": { "forkUrl": null, "forkBlockNumber": null, "forkRetryBackoff": null },
     }))

@@ -1,9 +1,10 @@
 //! Blocks are made, and it is said when.
 
-use crate::{Backend, MethodSet, RpcError, methods::Number};
+use crate::{Backend, MethodSet, RpcError, eth::json::BlockJson, methods::Number};
 use alloy_primitives::{Address, B256, U64};
 use braid_chain::MiningMode;
 use serde::Deserialize;
+use serde_json::value::to_raw_value;
 use std::time::Duration;
 
 /// Most blocks that one call makes.
@@ -38,6 +39,23 @@ pub(super) fn register(methods: &mut MethodSet) {
         "Makes a block, with a timestamp in seconds if one is given.",
         |backend, (options,): (Option<MineOptions>,)| evm_mine(backend, options).map(|_| U64::ZERO),
     );
+    methods.slow(
+        "evm_mine_detailed(options?: MineOptions) -> Block[]",
+        "Makes a block, and gives it.",
+        |backend, (options,): (Option<MineOptions>,)| {
+            let first = backend.chain().head().number + 1;
+            evm_mine(backend, options)?;
+            let last = backend.chain().head().number;
+            let mut blocks = Vec::new();
+            for number in first..=last {
+                let Some(block) = backend.chain().block_by_number(number)? else { continue };
+                let senders = backend.chain().block_senders(&block)?;
+                blocks.push(to_raw_value(&BlockJson::new(&block, Some(senders))).map_err(RpcError::internal)?);
+            }
+            Ok(blocks)
+        },
+    );
+    methods.alias("anvil_mine_detailed", "evm_mine_detailed");
     methods.quick(
         "evm_setAutomine(enabled: Bool) -> Bool",
         "Makes a block for each transaction from now on, or no longer.",

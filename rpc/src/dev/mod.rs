@@ -4,6 +4,7 @@
 //! `time` sets the clock, `state` changes accounts, `history` goes back, `dump` takes the state out and in, `tokens` finds the balances of tokens,
 //! `about` tells what node this is.
 
+mod about;
 mod dump;
 mod history;
 mod mining;
@@ -23,6 +24,7 @@ pub(crate) fn register(methods: &mut MethodSet) {
     history::register(methods);
     dump::register(methods);
     tokens::register(methods);
+    about::register(methods);
 }
 
 impl Backend {

@@ -19,7 +19,10 @@ pub(crate) use limits::Limits;
 pub(crate) use parent::{parent_snapshot, recovered};
 pub(crate) use roots::intermediate_roots;
 
-use crate::{Backend, RpcError, simulate::CallState};
+use crate::{
+    Backend, RpcError,
+    simulate::{CallBase, CallState},
+};
 use alloy_evm::{
     EthEvm, Evm, EvmEnv, FromRecoveredTx,
     eth::{EthEvmBuilder, EthEvmContext},
@@ -196,7 +199,7 @@ pub(crate) fn call_state(
     index: usize,
     limits: Limits,
 ) -> Result<CallState, ReplayError> {
-    let mut state = CallState::new(parent::state(chain, block)?);
+    let mut state = CallState::new(CallBase(parent::state(chain, block)?));
     let environment = chain.spec().evm_env(block.header());
     block_hooks::pre_execution(&mut state, environment.clone(), &recovered(chain, block)?, chain.spec())?;
     let end = index.min(block.transactions().len());

@@ -22,7 +22,6 @@ pub(crate) struct Overrides<'a> {
 }
 
 /// What calls run on. Calls do not change it unless they are committed.
-#[expect(missing_debug_implementations, reason = "the precompiles have none")]
 pub(crate) struct Simulation {
     /// The state, with the overrides in it.
     pub(crate) state: CallState,
@@ -75,6 +74,11 @@ impl Simulation {
         Ok(self.state.basic(address)?.map_or(U256::ZERO, |account| account.balance))
     }
 
+    /// The precompiles, for one EVM.
+    pub(crate) fn take_precompiles(&mut self) -> PrecompilesMap {
+        self.precompiles.take().unwrap_or_else(|| precompiles(*self.environment.spec_id()))
+    }
+
     /// An EVM for a call, which pays no base fee if it has no price. The moved precompiles go with it.
     pub(crate) fn evm(&mut self, call: &Call) -> CallEvm<&mut CallState> {
         self.evm_with(call, NoOpInspector)
@@ -87,7 +91,7 @@ impl Simulation {
     {
         let mut environment = self.environment.clone();
         call.fees.lower_base_fees(&mut environment);
-        let set = self.precompiles.take().unwrap_or_else(|| precompiles(*environment.spec_id()));
+        let set = self.take_precompiles();
         CallEvm::new(&mut self.state, environment, set, self.deadline, inspector)
     }
 

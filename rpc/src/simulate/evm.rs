@@ -5,20 +5,23 @@
 
 use super::time_limit::{Deadline, install};
 use alloy_evm::{Database, EvmEnv, precompiles::PrecompilesMap};
+use alloy_primitives::{Address, map::AddressSet};
 use revm::{
     Context, Inspector, MainBuilder, MainContext,
     context::{BlockEnv, CfgEnv, ContextSetters, Evm, Journal, TxEnv},
     context_interface::{
-        Cfg, ContextTr, JournalTr, Transaction,
+        Cfg, ContextTr, JournalTr,
         journaled_state::account::JournaledAccountTr,
         result::{EVMError, ExecutionResult, HaltReason, ResultAndState},
     },
     handler::{
-        EthFrame, Handler, instructions::EthInstructions,
+        EthFrame, EthPrecompiles, Handler, PrecompileProvider, instructions::EthInstructions,
         pre_execution::validate_against_state_and_deduct_caller, validation::validate_env,
     },
     inspector::{InspectorHandler, NoOpInspector},
-    interpreter::{InitialAndFloorGas, interpreter::EthInterpreter},
+    interpreter::{CallInputs, InitialAndFloorGas, InterpreterResult, interpreter::EthInterpreter},
+    precompile::Precompiles,
+    primitives::hardfork::SpecId,
 };
 use std::marker::PhantomData;
 
@@ -29,7 +32,7 @@ type Inner<DB, I> = Evm<
     CallEvmContext<DB>,
     I,
     EthInstructions<EthInterpreter, CallEvmContext<DB>>,
-    PrecompilesMap,
+    CallPrecompiles,
     EthFrame<EthInterpreter>,
 >;
 
@@ -49,7 +52,6 @@ impl Checks {
 
 /// An EVM for calls over a database. Senders may have code (EIP-3607), and the gas limit of a transaction may be above that of the block and of
 /// transactions (EIP-7825).
-#[expect(missing_debug_implementations, reason = "revm's EVM has none")]
 pub(crate) struct CallEvm<DB: Database, I = NoOpInspector> {
     inner: Inner<DB, I>,
 }
@@ -67,6 +69,7 @@ impl<DB: Database, I: Inspector<CallEvmContext<DB>>> CallEvm<DB, I> {
         rules.tx_gas_limit_cap = Some(u64::MAX);
         rules.disable_block_gas_limit = true;
         rules.disable_eip3607 = true;
+        let precompiles = CallPrecompiles { set: precompiles, fork: EthPrecompiles::new(rules.spec).precompiles };
         let context = Context::mainnet()
             .with_block(environment.block_env)
             .with_cfg(environment.cfg_env)
@@ -118,9 +121,40 @@ impl<DB: Database, I: Inspector<CallEvmContext<DB>>> CallEvm<DB, I> {
         &mut self.inner.inspector
     }
 
+    /// The precompiles, for another EVM.
+    pub(crate) fn into_precompiles(self) -> PrecompilesMap {
+        self.inner.precompiles.set
+    }
+
     /// The database.
     pub(crate) const fn db(&mut self) -> &mut DB {
         &mut self.inner.ctx.journaled_state.database
+    }
+}
+
+/// Precompiles of which some may be moved or gone. Warm from the start (EIP-2929) are nevertheless the addresses that the fork says, as in geth.
+struct CallPrecompiles {
+    set: PrecompilesMap,
+    fork: &'static Precompiles,
+}
+
+impl<DB: Database> PrecompileProvider<CallEvmContext<DB>> for CallPrecompiles {
+    type Output = InterpreterResult;
+
+    fn set_spec(&mut self, spec: SpecId) -> bool {
+        PrecompileProvider::<CallEvmContext<DB>>::set_spec(&mut self.set, spec)
+    }
+
+    fn run(&mut self, context: &mut CallEvmContext<DB>, inputs: &CallInputs) -> Result<Option<Self::Output>, String> {
+        self.set.run(context, inputs)
+    }
+
+    fn warm_addresses(&self) -> &AddressSet {
+        self.fork.addresses_set()
+    }
+
+    fn contains(&self, address: &Address) -> bool {
+        PrecompileProvider::<CallEvmContext<DB>>::contains(&self.set, address)
     }
 }
 
@@ -149,16 +183,15 @@ impl<DB: Database, I> Handler for CallHandler<DB, I> {
         _gas: &mut InitialAndFloorGas,
     ) -> Result<(), Self::Error> {
         let context = &mut evm.ctx;
-        if context.cfg.is_nonce_check_disabled() && context.tx.kind().is_call() {
-            let mut sender = context.journal_mut().load_account_mut(context.tx.caller)?.data;
-            if sender.account().info.nonce == u64::MAX {
-                validate_against_state_and_deduct_caller::<_, Self::Error>(context)?;
-                let mut sender = context.journal_mut().load_account_mut(context.tx.caller)?.data;
-                sender.set_nonce(0);
-                return Ok(());
-            }
+        let sender = context.tx.caller;
+        let wraps = context.cfg.is_nonce_check_disabled()
+            && context.tx.kind.is_call()
+            && context.journal_mut().load_account_mut(sender)?.data.account().info.nonce == u64::MAX;
+        validate_against_state_and_deduct_caller::<_, Self::Error>(context)?;
+        if wraps {
+            context.journal_mut().load_account_mut(sender)?.data.set_nonce(0);
         }
-        validate_against_state_and_deduct_caller(context)
+        Ok(())
     }
 }
 

@@ -5,7 +5,9 @@
 //! * `evm` is the EVM: revm's, with the checks that a call may skip and a `time_limit`.
 //! * `call`, `estimate`, `access_list`, `bundles` and `blocks` are the methods.
 
+mod access_list;
 mod blocks;
+mod bundles;
 mod call;
 mod context;
 mod estimate;
@@ -18,7 +20,7 @@ mod time_limit;
 pub(crate) use context::{Overrides, Simulation};
 pub(crate) use evm::{CallEvmContext, Checks};
 pub(crate) use failure::{Attempt, CallFailure, NotExecuted};
-pub(crate) use overrides::{CallState, apply_block, apply_state, precompiles};
+pub(crate) use overrides::{CallBase, CallState, apply_block, apply_state, precompiles};
 pub(crate) use request::Call;
 
 use crate::MethodSet;
@@ -41,5 +43,15 @@ pub(crate) fn register(methods: &mut MethodSet) {
         "eth_simulateV1(payload: SimulatePayload, block?: BlockId) -> SimulatedBlock[]",
         "Executes calls in blocks that do not exist, one after the other.",
         blocks::simulate,
+    );
+    methods.slow(
+        "eth_createAccessList(transaction: TransactionRequest, block?: BlockId, stateOverrides?: StateOverride) -> AccessListResult",
+        "The accounts and slots that a transaction touches, and the gas it uses when they are in its access list.",
+        access_list::create,
+    );
+    methods.slow(
+        "eth_callMany(bundles: Bundle[], place?: StateContext, stateOverrides?: StateOverride) -> CallResponse[][]",
+        "Executes bundles of calls, each call on what those before it left behind.",
+        bundles::call_many,
     );
 }

@@ -2,11 +2,11 @@
 
 use crate::RpcError;
 use alloy_evm::EvmEnv;
-use alloy_primitives::{Address, B256, TxKind, U256};
+use alloy_primitives::{B256, TxKind, U256};
 use alloy_rpc_types_eth::TransactionRequest;
 use revm::{
     context::{TransactionType, TxEnv},
-    context_interface::{block::Block, either::Either, transaction::AccessList},
+    context_interface::{either::Either, transaction::AccessList},
     primitives::hardfork::SpecId,
 };
 
@@ -153,12 +153,6 @@ impl Call {
             self.transaction.gas_limit = self.transaction.gas_limit.min(gas);
         }
     }
-
-    /// Price of one gas in this block, in wei.
-    pub(crate) fn price(&self, environment: &EvmEnv) -> u128 {
-        let base_fee = u128::from(environment.block_env.basefee());
-        if self.fees.is_free() { 0 } else { self.fees.cap.min(base_fee.saturating_add(self.fees.tip)) }
-    }
 }
 
 /// What a balance is too small for.
@@ -192,9 +186,4 @@ fn check_authorizations<T>(list: Option<&[T]>, kind: TxKind) -> Result<(), RpcEr
 
 fn access_list(request: &TransactionRequest) -> AccessList {
     request.access_list.clone().unwrap_or_default()
-}
-
-/// Sender of a request; the zero address without any, as everywhere.
-pub(crate) fn sender(request: &TransactionRequest) -> Address {
-    request.from.unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use crate::simulate::overrides::CallState;
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, map::AddressSet};
-use braid_storage::{AccountChange, AccountRecord, BlockChange, Snapshot, SlotChange, StorageError};
+use braid_storage::{AccountChange, AccountRecord, BlockChange, SlotChange, Snapshot, StorageError};
 use revm::{
     DatabaseRef,
     database::{AccountState, DbAccount},

@@ -18,7 +18,10 @@ use run::Simulator;
 use serde_json::Value;
 
 /// Simulates blocks after the named one; the latest if none is named.
-pub(super) fn simulate(backend: &Backend, arguments: (SimulateRequest, Option<BlockId>)) -> Result<Vec<Value>, RpcError> {
+pub(super) fn simulate(
+    backend: &Backend,
+    arguments: (SimulateRequest, Option<BlockId>),
+) -> Result<Vec<Value>, RpcError> {
     let (request, block) = arguments;
     backend.on_state(block, |context| {
         let header = context.header;

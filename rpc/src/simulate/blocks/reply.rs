@@ -96,9 +96,7 @@ impl SimulatedBlock {
             uncles: [],
             withdrawals: self.withdrawals.as_deref(),
             calls: calls
-                .map(|(index, (outcome, unsigned))| {
-                    outcome.reply(&context, (*unsigned.transaction.tx_hash(), index))
-                })
+                .map(|(index, (outcome, unsigned))| outcome.reply(&context, (*unsigned.transaction.tx_hash(), index)))
                 .collect(),
         };
         serde_json::to_value(&reply).map_err(RpcError::internal)

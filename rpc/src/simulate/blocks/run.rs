@@ -22,7 +22,7 @@ use crate::{
     },
 };
 use alloy_consensus::{
-    EMPTY_OMMER_ROOT_HASH, Header,
+    EMPTY_OMMER_ROOT_HASH, Header, TxReceipt as _,
     proofs::{calculate_receipt_root, calculate_withdrawals_root, ordered_trie_root_with_encoder},
 };
 use alloy_eips::{eip4844::DATA_GAS_PER_BLOB, eip7685::Requests};
@@ -43,6 +43,7 @@ use revm::{
     database::AccountState,
     primitives::hardfork::SpecId,
 };
+use std::cmp::Ordering;
 
 const NONCE_TOO_LOW: i32 = -38010;
 const NONCE_TOO_HIGH: i32 = -38011;
@@ -54,7 +55,6 @@ const SENDER_HAS_CODE: i32 = -38024;
 const INIT_CODE_TOO_LARGE: i32 = -38025;
 
 /// A simulation at work.
-#[expect(missing_debug_implementations, reason = "the database has none")]
 pub(super) struct Simulator<'a> {
     spec: &'a ChainSpec,
     state: CallState,
@@ -126,13 +126,15 @@ impl<'a> Simulator<'a> {
             header.withdrawals_root.map(|_| block.header.withdrawals.clone().unwrap_or_default().into_inner());
         self.pay(&header, &environment, withdrawals.as_deref())?;
 
-        let blobs = |unsigned: &Unsigned| unsigned.transaction.as_eip4844().map_or(0, |tx| tx.tx().blob_versioned_hashes.len());
+        let blobs =
+            |unsigned: &Unsigned| unsigned.transaction.as_eip4844().map_or(0, |tx| tx.tx().blob_versioned_hashes.len());
         let blob_gas = transactions.iter().map(blobs).sum::<usize>() as u64 * DATA_GAS_PER_BLOB;
         header.blob_gas_used = header.excess_blob_gas.map(|_| blob_gas);
         header.gas_used = gas_used;
         header.withdrawals_root = withdrawals.as_ref().map(|withdrawals| calculate_withdrawals_root(withdrawals));
-        header.transactions_root =
-            ordered_trie_root_with_encoder(&transactions, |unsigned: &Unsigned, out| out.put_slice(&unsigned.encoded));
+        header.transactions_root = ordered_trie_root_with_encoder(&transactions, |unsigned: &Unsigned, out| {
+            out.extend_from_slice(&unsigned.encoded);
+        });
         let receipts: Vec<_> = receipts.into_iter().map(Receipt::into_with_bloom).collect();
         header.receipts_root = calculate_receipt_root(&receipts);
         header.logs_bloom = receipts.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.logs_bloom);
@@ -241,9 +243,8 @@ impl Transactions<'_> {
     ) -> Result<(), CallFailure> {
         let mut request = request.clone();
         let sender = request.from.unwrap_or_default();
-        if request.nonce.is_none() {
-            request.nonce = Some(evm.db().basic(sender)?.map_or(0, |account| account.nonce));
-        }
+        let nonce = evm.db().basic(sender)?.map_or(0, |account| account.nonce);
+        request.nonce.get_or_insert(nonce);
         let gas_limit = self.header.gas_limit;
         let gas = request.gas.unwrap_or(gas_limit.saturating_sub(self.gas_used));
         if self.gas_used.saturating_add(gas) > gas_limit {
@@ -258,7 +259,12 @@ impl Transactions<'_> {
         let unsigned = unsigned(&request, &call.transaction);
         let checks = Checks { base_fee: validates || !call.fees.is_free(), nonce: validates };
         let attempt = Attempt::new(&call.transaction, environment.block_env.basefee);
-        let outcome = match evm.inspect(call.transaction, checks).map_err(NotExecuted::from) {
+        // Of several reasons the nonce is told first.
+        let result = match wrong_nonce(call.transaction.nonce, nonce).filter(|_| validates) {
+            Some(invalid) => Err(NotExecuted::Invalid(invalid)),
+            None => evm.inspect(call.transaction, checks).map_err(NotExecuted::from),
+        };
+        let outcome = match result {
             Ok(outcome) => outcome,
             Err(NotExecuted::Failed(failure)) => return Err(failure),
             Err(NotExecuted::Invalid(invalid)) => {
@@ -267,7 +273,9 @@ impl Transactions<'_> {
                 return Err(RpcError { code, ..error }.into());
             }
         };
-        wiped.extend(outcome.state.iter().filter(|(_, account)| account.is_selfdestructed()).map(|(address, _)| *address));
+        wiped.extend(
+            outcome.state.iter().filter(|(_, account)| account.is_selfdestructed()).map(|(address, _)| *address),
+        );
         evm.db().commit(outcome.state);
         let used = outcome.result.tx_gas_used();
         self.gas_used += used;
@@ -276,6 +284,14 @@ impl Transactions<'_> {
         let logs = evm.inspector().take();
         self.done.push((unsigned, Outcome { logs, result: outcome.result }));
         Ok(())
+    }
+}
+
+fn wrong_nonce(tx: u64, state: u64) -> Option<InvalidTransaction> {
+    match tx.cmp(&state) {
+        Ordering::Less => Some(InvalidTransaction::NonceTooLow { tx, state }),
+        Ordering::Greater => Some(InvalidTransaction::NonceTooHigh { tx, state }),
+        Ordering::Equal => (tx == u64::MAX).then_some(InvalidTransaction::NonceOverflowInTransaction),
     }
 }
 
@@ -290,9 +306,8 @@ const fn code(invalid: &InvalidTransaction) -> i32 {
         InvalidTransaction::NonceTooLow { .. } => NONCE_TOO_LOW,
         InvalidTransaction::NonceTooHigh { .. } => NONCE_TOO_HIGH,
         InvalidTransaction::GasPriceLessThanBasefee => FEE_TOO_LOW,
-        InvalidTransaction::CallGasCostMoreThanGasLimit { .. } | InvalidTransaction::GasFloorMoreThanGasLimit { .. } => {
-            INTRINSIC_GAS
-        }
+        InvalidTransaction::CallGasCostMoreThanGasLimit { .. }
+        | InvalidTransaction::GasFloorMoreThanGasLimit { .. } => INTRINSIC_GAS,
         InvalidTransaction::LackOfFundForMaxFee { .. } | InvalidTransaction::OverflowPaymentInTransaction => {
             INSUFFICIENT_FUNDS
         }
@@ -304,11 +319,7 @@ const fn code(invalid: &InvalidTransaction) -> i32 {
 }
 
 /// Length of the block's RLP, in bytes.
-fn size(
-    header: &Header,
-    transactions: &[Unsigned],
-    withdrawals: Option<&[alloy_eips::eip4895::Withdrawal]>,
-) -> usize {
+fn size(header: &Header, transactions: &[Unsigned], withdrawals: Option<&[alloy_eips::eip4895::Withdrawal]>) -> usize {
     let body = alloy_consensus::BlockBody {
         transactions: transactions.iter().map(|unsigned| unsigned.transaction.clone()).collect(),
         ommers: Vec::new(),
