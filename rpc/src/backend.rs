@@ -3,6 +3,7 @@
 use crate::{
     Accounts,
     eth::{FeeHistoryCache, GasPriceOracle},
+    filters::Feed,
     slow::SlowCalls,
 };
 use alloy_primitives::{B256, U256, keccak256};
@@ -74,6 +75,7 @@ pub struct Backend {
     fee_histories: FeeHistoryCache,
     /// Changes when the head has moved.
     moves: watch::Receiver<()>,
+    feed: Arc<Feed>,
 }
 
 impl Backend {
@@ -93,7 +95,20 @@ impl Backend {
         chain.watch_head(move |_| {
             moved.send_replace(());
         });
-        Arc::new(Self { chain, pool, producer, accounts, options, slow, instance, gas_prices, fee_histories, moves })
+        let feed = Feed::new(&chain, &pool, options.filter_lifetime, keccak256(instance));
+        Arc::new(Self {
+            chain,
+            pool,
+            producer,
+            accounts,
+            options,
+            slow,
+            instance,
+            gas_prices,
+            fee_histories,
+            moves,
+            feed,
+        })
     }
 
     /// What a block on `parent` would be if it were made now.
@@ -139,6 +154,11 @@ impl Backend {
     /// Tells this process from every other.
     pub(crate) const fn instance(&self) -> B256 {
         self.instance
+    }
+
+    /// Where events come from.
+    pub(crate) const fn feed(&self) -> &Arc<Feed> {
+        &self.feed
     }
 
     /// Limits and settings.

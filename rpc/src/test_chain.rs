@@ -1,12 +1,13 @@
 //! Chains for tests.
 
+use crate::{Accounts, Backend, RpcOptions};
 use alloy_consensus::{SignableTransaction, TxEip1559, transaction::Recovered};
 use alloy_network::TxSignerSync;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy_signer_local::PrivateKeySigner;
 use braid_chain::{
-    Chain, ChainOptions, DevGenesis, ExecutionEngine, GenesisFile, execution_engine::ForkChoiceState,
-    payload::PayloadAttributes,
+    Chain, ChainOptions, DevGenesis, ExecutionEngine, GenesisFile, PoolOptions, TransactionPool,
+    execution_engine::ForkChoiceState, payload::PayloadAttributes,
 };
 use braid_runtime::Transaction;
 use braid_storage::{Database, DatabaseOptions};
@@ -27,6 +28,12 @@ pub(crate) fn dev_chain_of(genesis: &DevGenesis) -> Arc<Chain> {
     let file = GenesisFile::new(&genesis.genesis()).unwrap();
     let database = Database::in_memory(&file.genesis, DatabaseOptions::default()).unwrap();
     Arc::new(Chain::new(database, file.spec, ChainOptions::default()).unwrap())
+}
+
+/// What methods work on: a chain, an empty pool, nobody who makes blocks.
+pub(crate) fn backend(chain: Arc<Chain>) -> Arc<Backend> {
+    let pool = TransactionPool::new(Arc::clone(&chain), PoolOptions::default());
+    Backend::new(chain, pool, None, Accounts::default(), RpcOptions::default())
 }
 
 /// A signed transaction of [`signer`].
@@ -57,8 +64,8 @@ pub(crate) fn build(chain: &Chain, parent: B256, transactions: Vec<Recovered<Tra
     };
     let count = transactions.len();
     let built = chain.build(parent, &attributes, transactions).unwrap();
-    assert_eq!(built.block.block().body.transactions.len(), count, "all can be executed");
-    built.block.hash()
+    assert_eq!(built.block.body.transactions.len(), count, "all can be executed");
+    built.block.header.hash_slow()
 }
 
 /// Makes a block the head.

@@ -20,6 +20,15 @@ const MIN_BLOB_FEE: u128 = 1;
 /// From so many transactions on it pays to recover senders on several threads.
 const PARALLEL: usize = 4;
 
+/// When the limits of the pool are looked at.
+#[derive(Clone, Copy, Debug)]
+enum Limits {
+    /// After each transaction: it may itself be what is given up.
+    Now,
+    /// Not here, since others wait for what comes now.
+    Later,
+}
+
 impl TransactionPool {
     /// Decodes a transaction in the network's form (EIP-2718; blob transactions with their blobs, EIP-4844 and EIP-7594).
     ///
@@ -75,7 +84,7 @@ impl TransactionPool {
 
     /// Takes back transactions of blocks that are no longer canonical, without telling who was refused.
     pub(super) fn add_again(&self, transactions: Vec<PoolTransaction>) -> Changes {
-        self.admit(transactions.into_iter().map(Ok).collect()).1
+        self.admit(transactions.into_iter().map(Ok).collect(), Limits::Later).1
     }
 
     fn prepare_raw(&self, raw: &[u8], origin: Origin, context: &HeadContext) -> Result<PoolTransaction, PoolError> {
@@ -146,7 +155,7 @@ impl TransactionPool {
     }
 
     fn add_prepared(&self, prepared: Vec<Result<PoolTransaction, PoolError>>) -> Vec<Result<B256, PoolError>> {
-        let (results, changes) = self.admit(prepared);
+        let (results, changes) = self.admit(prepared, Limits::Now);
         self.write_journal(results.iter().flatten());
         self.announce(&changes);
         results.into_iter().map(|result| result.map(|transaction| transaction.hash())).collect()
@@ -156,6 +165,7 @@ impl TransactionPool {
     fn admit(
         &self,
         prepared: Vec<Result<PoolTransaction, PoolError>>,
+        limits: Limits,
     ) -> (Vec<Result<Arc<PoolTransaction>, PoolError>>, Changes) {
         let mut changes = Changes::default();
         let senders = prepared.iter().flatten().map(|transaction| (transaction.hash(), transaction.sender()));
@@ -170,7 +180,10 @@ impl TransactionPool {
                 return Err(error.clone());
             }
             self.check_with_sender(&book, &transaction)?;
-            self.put(&mut book, transaction, &context, &mut has_evicted, &mut changes)
+            match limits {
+                Limits::Now => self.put(&mut book, transaction, &context, &mut has_evicted, &mut changes),
+                Limits::Later => Ok(book.put(transaction, &mut changes)),
+            }
         });
         let results = results.collect();
         if has_evicted {
@@ -221,15 +234,13 @@ impl TransactionPool {
     fn put(
         &self,
         book: &mut Book,
-        mut transaction: PoolTransaction,
+        transaction: PoolTransaction,
         context: &HeadContext,
         has_evicted: &mut bool,
         changes: &mut Changes,
     ) -> Result<Arc<PoolTransaction>, PoolError> {
-        transaction.number = book.take_number();
-        let transaction = Arc::new(transaction);
+        let transaction = book.put(transaction, changes);
         let sender = transaction.sender();
-        book.insert(Arc::clone(&transaction), changes);
         loop {
             let too_many = book.sender(&sender).filter(|sender| sender.queued_len() > self.options.sender_queued);
             let Some((last, pooled)) = too_many.and_then(|sender| Some((sender.last_queued()?, sender.len() - 1)))
@@ -254,7 +265,7 @@ impl TransactionPool {
     }
 
     /// Gives up what offers least until the pool is within its limits. Tells whether anything was given up.
-    fn make_room(&self, book: &mut Book, base_fee: u64, changes: &mut Changes) -> bool {
+    pub(super) fn make_room(&self, book: &mut Book, base_fee: u64, changes: &mut Changes) -> bool {
         let mut has_evicted = false;
         loop {
             let is_large = book.bytes() > self.options.bytes;

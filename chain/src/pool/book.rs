@@ -50,6 +50,7 @@ pub(super) struct Book {
     kept: KeptSidecars,
     /// Number of the next transaction.
     next: u64,
+    version: u64,
     sender_pending: usize,
 }
 
@@ -68,6 +69,7 @@ impl Book {
             blobs: B256Map::default(),
             kept: KeptSidecars::new(options.kept_sidecar_bytes),
             next: 0,
+            version: 0,
             sender_pending: options.sender_pending,
         }
     }
@@ -131,7 +133,7 @@ impl Book {
         if let Some(hash) = self.blobs.get(versioned_hash) {
             return find(self.by_hash.get(hash)?.sidecar()?);
         }
-        self.kept.iter().find_map(find)
+        self.kept.with_blob(versioned_hash).and_then(find)
     }
 
     pub(super) fn sidecar(&self, transaction: &B256) -> Option<Arc<BlobTransactionSidecarVariant>> {
@@ -139,10 +141,9 @@ impl Book {
         pooled.or_else(|| self.kept.get(transaction))
     }
 
-    /// Number of the transaction that comes next.
-    pub(super) fn take_number(&mut self) -> u64 {
-        self.next += 1;
-        self.next
+    /// A number that grows whenever a transaction comes or goes.
+    pub(super) const fn version(&self) -> u64 {
+        self.version
     }
 
     /// Remembers the account of a sender that is not known yet.
@@ -197,8 +198,17 @@ impl Book {
         }
     }
 
+    /// Puts a new transaction in, which has passed every check.
+    pub(super) fn put(&mut self, mut transaction: PoolTransaction, changes: &mut Changes) -> Arc<PoolTransaction> {
+        self.next += 1;
+        transaction.number = self.next;
+        let transaction = Arc::new(transaction);
+        self.insert(Arc::clone(&transaction), changes);
+        transaction
+    }
+
     /// Puts a transaction in, which has passed every check, in place of the one of its sender that has its nonce.
-    pub(super) fn insert(&mut self, transaction: Arc<PoolTransaction>, changes: &mut Changes) {
+    fn insert(&mut self, transaction: Arc<PoolTransaction>, changes: &mut Changes) {
         let (address, nonce) = (transaction.sender(), transaction.nonce());
         let sender_pending = self.sender_pending;
         let Some(sender) = self.senders.get_mut(&address) else { return };
@@ -294,6 +304,7 @@ impl Book {
     fn relink(&mut self, address: Address, changes: &mut Changes) {
         let Some(sender) = self.senders.get_mut(&address) else { return };
         let Moved { promoted, demoted } = sender.relink(self.sender_pending);
+        self.version += 1;
         self.pending = self.pending + promoted.len() - demoted.len();
         promoted.iter().for_each(|transaction| self.queued.remove(Rank::new(transaction)));
         demoted.iter().for_each(|transaction| self.queued.insert(Rank::new(transaction)));
@@ -304,6 +315,7 @@ impl Book {
         let hash = transaction.hash();
         self.by_hash.insert(hash, Arc::clone(transaction));
         self.bytes += transaction.full_size();
+        self.version += 1;
         for authority in transaction.authorities() {
             *self.authorities.entry(*authority).or_default() += 1;
         }
@@ -315,6 +327,7 @@ impl Book {
     fn forget(&mut self, transaction: &PoolTransaction) {
         let hash = transaction.hash();
         self.by_hash.remove(&hash);
+        self.version += 1;
         self.bytes = self.bytes.saturating_sub(transaction.full_size());
         for authority in transaction.authorities() {
             if let Entry::Occupied(mut count) = self.authorities.entry(*authority) {

@@ -13,7 +13,6 @@ use alloy_primitives::{
 };
 use braid_runtime::Transaction;
 use braid_storage::AccountRecord;
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
@@ -27,7 +26,7 @@ impl TransactionPool {
     pub fn refresh(&self, addresses: &[Address]) {
         let mut changes = Changes::default();
         self.move_to_head(&mut changes, |_, _| addresses.to_vec());
-        self.announce(&changes);
+        self.finish(changes);
     }
 
     /// Runs `f`; what it takes off the chain does not come back into the pool. For those who want to go back in time.
@@ -83,9 +82,14 @@ impl TransactionPool {
         if is_due {
             self.expire();
         }
-        if !changes.pending.is_empty() {
-            // What was promoted with one account may have been put back with the next.
-            let book = self.book.lock();
+        self.finish(changes);
+    }
+
+    /// Gives up what is too much after transactions were put back among the queued ones, and tells the watchers what is pending now.
+    fn finish(&self, mut changes: Changes) {
+        {
+            let mut book = self.book.lock();
+            self.make_room(&mut book, self.context().base_fee, &mut changes);
             changes.pending.retain(|transaction| book.is_pending(transaction));
         }
         self.announce(&changes);
@@ -131,8 +135,9 @@ impl TransactionPool {
         let removed = moved.removed.iter().rev().flat_map(|block| &block.body.transactions);
         let removed: Vec<&Transaction> = removed.filter(|transaction| !mined.contains(transaction.tx_hash())).collect();
         let rules = &self.context().rules;
-        let taken = removed.into_par_iter().filter_map(|transaction| {
+        let taken = removed.into_iter().filter_map(|transaction| {
             let hash = transaction.tx_hash();
+            // Blocks leave their senders with the chain, so hardly ever one is recovered here.
             let known = self.chain.senders().get(hash).or_else(|| impersonated_sender(transaction.signature()));
             let sender = known.or_else(|| rules.recover(transaction).ok())?;
             let sidecar = if transaction.is_eip4844() { Some(self.sidecar(hash)?) } else { None };

@@ -138,7 +138,10 @@ impl TransactionPool {
     pub fn remove(&self, hash: &B256) -> Option<Arc<PoolTransaction>> {
         let mut book = self.book.lock();
         let transaction = Arc::clone(book.get(hash)?);
-        book.remove(transaction.sender(), transaction.nonce(), &mut Changes::default())
+        let mut changes = Changes::default();
+        let removed = book.remove(transaction.sender(), transaction.nonce(), &mut changes);
+        self.make_room(&mut book, self.context().base_fee, &mut changes);
+        removed
     }
 
     /// Takes every transaction of a sender out. Gives their hashes in the order of their nonces.

@@ -39,6 +39,8 @@ impl PooledBlob {
 #[derive(Debug)]
 pub(super) struct KeptSidecars {
     sidecars: B256Map<Arc<BlobTransactionSidecarVariant>>,
+    /// Transactions with a blob, by its versioned hash.
+    blobs: B256Map<B256>,
     order: VecDeque<B256>,
     bytes: usize,
     limit: usize,
@@ -47,7 +49,7 @@ pub(super) struct KeptSidecars {
 impl KeptSidecars {
     /// At most so many bytes.
     pub(super) fn new(limit: usize) -> Self {
-        Self { sidecars: B256Map::default(), order: VecDeque::new(), bytes: 0, limit }
+        Self { sidecars: B256Map::default(), blobs: B256Map::default(), order: VecDeque::new(), bytes: 0, limit }
     }
 
     pub(super) fn get(&self, transaction: &B256) -> Option<Arc<BlobTransactionSidecarVariant>> {
@@ -56,6 +58,9 @@ impl KeptSidecars {
 
     pub(super) fn insert(&mut self, transaction: B256, sidecar: Arc<BlobTransactionSidecarVariant>) {
         let bytes = sidecar.encode_7594_len();
+        sidecar.versioned_hashes().for_each(|hash| {
+            self.blobs.insert(hash, transaction);
+        });
         if self.sidecars.insert(transaction, sidecar).is_some() {
             return;
         }
@@ -64,14 +69,19 @@ impl KeptSidecars {
         while self.bytes > self.limit
             && let Some(oldest) = self.order.pop_front()
         {
-            let forgotten = self.sidecars.remove(&oldest);
-            self.bytes -= forgotten.map_or(0, |sidecar| sidecar.encode_7594_len());
+            let Some(forgotten) = self.sidecars.remove(&oldest) else { continue };
+            self.bytes -= forgotten.encode_7594_len();
+            for hash in forgotten.versioned_hashes() {
+                if self.blobs.get(&hash) == Some(&oldest) {
+                    self.blobs.remove(&hash);
+                }
+            }
         }
     }
 
-    /// Every sidecar with the hash of its transaction.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<BlobTransactionSidecarVariant>> {
-        self.sidecars.values()
+    /// A sidecar with the blob of this versioned hash.
+    pub(super) fn with_blob(&self, versioned_hash: &B256) -> Option<&Arc<BlobTransactionSidecarVariant>> {
+        self.sidecars.get(self.blobs.get(versioned_hash)?)
     }
 }
 

@@ -7,7 +7,6 @@ use alloy_consensus::{
 };
 use alloy_eips::{
     Decodable2718, Encodable2718,
-    eip2718::Eip2718Error,
     eip7594::{BlobTransactionSidecarVariant, Encodable7594},
 };
 use alloy_primitives::{Address, B256, U256};
@@ -210,16 +209,14 @@ fn split(transaction: PooledTransaction) -> (Transaction, Option<BlobTransaction
 
 /// Decodes a transaction in the network's form; nothing may follow it.
 pub(super) fn decode(raw: &[u8]) -> Result<PooledTransaction, PoolError> {
-    let error = match PooledTransaction::decode_2718_exact(raw) {
-        Ok(transaction) => return Ok(transaction),
-        Err(error) => error,
-    };
-    match (error, raw) {
-        (_, [0..0x80] | []) => Err(PoolError::TooShort),
-        (Eip2718Error::UnexpectedType(id), [0..0x80, ..]) => Err(PoolError::Type(id)),
-        _ if TxEnvelope::decode_2718_exact(raw).is_ok_and(|transaction| transaction.is_eip4844()) => {
-            Err(PoolError::MissingSidecar)
-        }
-        (error, _) => Err(PoolError::Decode(Arc::new(error))),
+    match raw {
+        [] | [0..0x80] => return Err(PoolError::TooShort),
+        // Types there are none of; from 0x80 on it is a legacy transaction, whose list begins there.
+        [id @ (0 | 5..0x80), ..] => return Err(PoolError::Type(*id)),
+        _ => {}
     }
+    PooledTransaction::decode_2718_exact(raw).map_err(|error| {
+        let is_without_sidecar = TxEnvelope::decode_2718_exact(raw).is_ok_and(|transaction| transaction.is_eip4844());
+        if is_without_sidecar { PoolError::MissingSidecar } else { PoolError::Decode(Arc::new(error)) }
+    })
 }

@@ -63,6 +63,12 @@ impl TransactionPool {
         PoolStatus { pending: book.pending_len(), queued: book.queued_len(), bytes: book.bytes() }
     }
 
+    /// A number that grows whenever a transaction comes, goes, or moves between pending and queued: what was made of the pool is still right as
+    /// long as it is the same.
+    pub fn version(&self) -> u64 {
+        self.book.lock().version()
+    }
+
     /// All transactions.
     pub fn content(&self) -> PoolContent {
         let book = self.book.lock();

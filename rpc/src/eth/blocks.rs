@@ -9,10 +9,17 @@ use serde_json::value::{RawValue, to_raw_value};
 use std::sync::Arc;
 
 pub(super) fn register(methods: &mut MethodSet) {
-    methods.quick(
+    methods.waiting(
         "eth_getBlockByNumber(block: BlockTag, full?: Boolean) -> Block?",
         "A block; with `full`, its transactions too.",
-        |backend, (id, full): (BlockId, Option<bool>)| block(backend, id, full),
+        |backend: Arc<Backend>, (id, full): (BlockId, Option<bool>), _| async move {
+            if !id.is_pending() {
+                return block(&backend, id, full);
+            }
+            // It may have to be executed first.
+            let slow = Arc::clone(backend.slow());
+            slow.run(move || pending(&backend, full)).await?
+        },
     );
     methods.quick(
         "eth_getBlockByHash(hash: Hash, full?: Boolean) -> Block?",
@@ -64,6 +71,13 @@ fn written(json: &impl serde::Serialize) -> Result<Written, RpcError> {
 }
 
 impl Backend {
+    /// The block that would be made now with the transactions that are ready, if this node makes blocks. It may have to be executed first.
+    pub(crate) fn pending_block(&self) -> Result<Option<Arc<ChainBlock>>, RpcError> {
+        let Some(producer) = self.producer() else { return Ok(None) };
+        let block = producer.pending_block()?;
+        Ok((block.hash() != self.chain().head().hash).then_some(block))
+    }
+
     /// A block as JSON.
     pub(crate) fn write_block(&self, block: &ChainBlock, full: bool) -> Result<Box<RawValue>, RpcError> {
         let senders = if full { Some(self.chain().block_senders(block)?) } else { None };
@@ -72,11 +86,17 @@ impl Backend {
 }
 
 fn block(backend: &Backend, id: BlockId, full: Option<bool>) -> Result<Written, RpcError> {
-    if id.is_pending() {
-        return written(&BlockJson::pending(&backend.pending_header()?));
-    }
     let Some(block) = found(backend, id)? else { return Ok(None) };
     backend.write_block(&block, full.unwrap_or_default()).map(Some)
+}
+
+/// The block that is not made yet: without a hash, and without transactions where nobody makes blocks.
+fn pending(backend: &Backend, full: Option<bool>) -> Result<Written, RpcError> {
+    let Some(block) = backend.pending_block()? else {
+        return written(&BlockJson::pending(&backend.pending_header()?));
+    };
+    let senders = if full.unwrap_or_default() { Some(backend.chain().block_senders(&block)?) } else { None };
+    written(&BlockJson::new(&block, senders).without_hash())
 }
 
 /// As geth, `safe` and `finalized` are errors while there is no such block; anything else that is missing is null.

@@ -17,8 +17,11 @@ mod sign;
 mod state;
 mod transactions;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use fees::{FeeHistoryCache, GasPriceOracle};
-pub(crate) use logs::LogFilter;
+pub(crate) use logs::{LogFilter, LogRange};
 pub(crate) use pool_view::pooled_json;
 
 use crate::MethodSet;

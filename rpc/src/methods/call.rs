@@ -13,6 +13,10 @@ pub(crate) type Reply = Result<Box<RawValue>, RpcError>;
 type AtOnce = dyn Fn(&Params<'_>) -> Reply + Send + Sync;
 type Later = dyn Fn(Params<'static>, Extensions) -> BoxFuture<'static, Reply> + Send + Sync;
 
+/// In the extensions of a call that is part of a batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InBatch;
+
 /// A method, ready to be called.
 #[derive(Clone)]
 pub(crate) enum Method {

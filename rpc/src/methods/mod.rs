@@ -12,7 +12,7 @@ mod number;
 mod params;
 mod signature;
 
-pub(crate) use call::{Method, Reply};
+pub(crate) use call::{InBatch, Method, Reply};
 pub(crate) use number::Number;
 pub(crate) use params::FromParams;
 pub(crate) use signature::{MethodDescription, Parameter};

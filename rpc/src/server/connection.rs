@@ -132,6 +132,11 @@ impl Connection {
         }
     }
 
+    /// Closes the connection at once.
+    pub(crate) fn close(&self) {
+        self.closed.cancel();
+    }
+
     /// Ends when the connection does: whoever reads or writes stops at once.
     pub(super) const fn closed(&self) -> &CancellationToken {
         &self.closed

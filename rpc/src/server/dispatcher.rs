@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Backend, MethodSet, RpcError,
     error::METHOD_NOT_FOUND,
-    methods::{Method, Reply},
+    methods::{InBatch, Method, Reply},
 };
 use futures::FutureExt;
 use jsonrpsee::{Extensions, types::Params};
@@ -69,7 +69,7 @@ impl Dispatcher {
             return out;
         }
         match Request::parse(message) {
-            Ok(request) => self.answer_request(&request, scope, &mut out).await,
+            Ok(request) => self.answer_request(&request, scope, None, &mut out).await,
             // Only now it matters whether it is JSON at all.
             Err(_) if serde_json::from_str::<&RawValue>(message).is_err() => return self.not_json(),
             Err(id) => self.refuse(id, &mut out),
@@ -123,7 +123,7 @@ impl Dispatcher {
                 Ok(Request { id: Some(id), .. }) if start > self.limits.max_batch_response_bytes => {
                     write_error(out, Some(id), &RpcError::new(RESPONSE_TOO_LARGE, "response too large"));
                 }
-                Ok(request) => self.answer_request(request, scope, out).await,
+                Ok(request) => self.answer_request(request, scope, Some(InBatch), out).await,
                 Err(id) => self.refuse(*id, out),
             }
             if out.len() == start {
@@ -137,7 +137,13 @@ impl Dispatcher {
         out.push(']');
     }
 
-    async fn answer_request(&self, request: &Request<'_>, scope: Option<&CallScope>, out: &mut String) {
+    async fn answer_request(
+        &self,
+        request: &Request<'_>,
+        scope: Option<&CallScope>,
+        in_batch: Option<InBatch>,
+        out: &mut String,
+    ) {
         let since = Instant::now();
         let params = Params::new(request.params.map(RawValue::get));
         let (reply, metrics) = match self.methods.get(&*request.method) {
@@ -150,6 +156,9 @@ impl Dispatcher {
                 let mut extensions = Extensions::new();
                 if let Some(scope) = scope {
                     extensions.insert(scope.clone());
+                }
+                if let Some(in_batch) = in_batch {
+                    extensions.insert(in_batch);
                 }
                 let params = params.into_owned();
                 let reply = AssertUnwindSafe(async move { call(params, extensions).await }).catch_unwind().await;

@@ -33,6 +33,9 @@ use tower_http::{
 
 /// Answers shorter than this are not compressed, in bytes.
 const COMPRESS_ABOVE: u16 = 4096;
+/// Connections beyond the limit that are told so, at once, and how long each of them may take.
+const REFUSALS: usize = 64;
+const REFUSAL_TIME: Duration = Duration::from_secs(1);
 /// What an answer says when there are too many connections.
 const BUSY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
@@ -112,6 +115,7 @@ where
 {
     let limits = &server.options.limits;
     let places = Arc::new(Semaphore::new(limits.max_connections));
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     // Also how long a connection may stay open between two requests.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout);
@@ -122,7 +126,7 @@ where
             () = server.tasks.stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
-        let mut stream = match accepted {
+        let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
                 pause_after(&error).await;
@@ -130,8 +134,13 @@ where
             }
         };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            // Refused without waiting for anything that the client sends.
-            let _ = tokio::time::timeout(Duration::from_millis(100), stream.write_all(BUSY)).await;
+            // Without a place even for those that are told, the connection is just closed.
+            if let Ok(place) = Arc::clone(&refusals).try_acquire_owned() {
+                tokio::spawn(async move {
+                    let _ = tokio::time::timeout(REFUSAL_TIME, refuse(stream)).await;
+                    drop(place);
+                });
+            }
             continue;
         };
         let (server, builder, service) = (Arc::clone(&server), Arc::clone(&builder), service.clone());
@@ -142,6 +151,14 @@ where
             drop(place);
         });
     }
+}
+
+/// Tells a client that there are too many, once it has sent something.
+async fn refuse(mut stream: TcpStream) -> io::Result<()> {
+    stream.readable().await?;
+    let _ = stream.try_read(&mut [0; 4096]);
+    stream.write_all(BUSY).await?;
+    stream.shutdown().await
 }
 
 async fn serve_connection<S, B>(

@@ -23,11 +23,12 @@ mod metrics;
 mod options;
 mod running;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod websocket;
 
 pub(crate) use connection::{CallScope, Connection};
 pub use http::{serve_engine, serve_http};
 pub use ipc::serve_ipc;
+pub(crate) use message::notification;
 pub use options::{Cors, Hosts, HttpOptions, Limits};
 pub use running::{RunningServer, ServerError};

@@ -4,14 +4,16 @@ mod fuzz;
 mod http;
 mod streams;
 
+pub(crate) use streams::WebSocket;
+
 use super::{HttpOptions, Limits, RunningServer, serve_http};
-use crate::{Backend, MethodSet, RpcError, RpcOptions, test_chain};
+use crate::{MethodSet, RpcError, test_chain};
 use serde_json::Value;
 use std::{net::SocketAddr, time::Duration};
 
 /// Some methods that do what the tests need.
 pub(super) fn methods() -> MethodSet {
-    let backend = Backend::new(test_chain::dev_chain(), RpcOptions::default());
+    let backend = test_chain::backend(test_chain::dev_chain());
     let mut methods = backend.methods();
     methods.quick("test_echo(value: Any) -> Any", "Gives back.", |_, (value,): (Value,)| Ok(value));
     methods.quick("test_panic() -> Any", "Panics.", |_, ()| -> Result<(), RpcError> { panic!("as asked") });
@@ -35,7 +37,7 @@ pub(super) async fn start(options: &HttpOptions) -> (RunningServer, String) {
 }
 
 /// Posts a body as JSON; gives status and body.
-pub(super) async fn post(url: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
+pub(crate) async fn post(url: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
     let request = reqwest::Client::new().post(url).header("content-type", "application/json").body(body);
     let response = request.send().await.unwrap();
     (response.status().as_u16(), response.text().await.unwrap())

@@ -84,7 +84,7 @@ fn messages(receiver: Receiver, connection: Arc<Connection>) -> impl Stream<Item
                 }
                 Ok(soketto::Incoming::Pong(_)) => connection.alive(),
                 Ok(soketto::Incoming::Closed(_)) | Err(Error::Closed) => return None,
-                Err(Error::MessageTooLarge { .. }) => {
+                Err(Error::MessageTooLarge { .. } | Error::Codec(soketto::base::Error::PayloadTooLarge { .. })) => {
                     return Some((Incoming::Refused(error_answer(INVALID_REQUEST, "message too large")), None));
                 }
                 Err(error) => {

@@ -11,7 +11,7 @@ use alloy_eips::{
 use alloy_primitives::{Address, B256};
 
 fn sidecar(count: u8) -> BlobTransactionSidecar {
-    let blobs = (1..=count).map(|number| Blob::repeat_byte(number)).collect();
+    let blobs = (1..=count).map(Blob::repeat_byte).collect();
     BlobTransactionSidecar::try_from_blobs_with_settings(blobs, EnvKzgSettings::Default.get())
         .expect("the proofs can be made")
 }

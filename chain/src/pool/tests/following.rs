@@ -4,7 +4,8 @@ use super::world::{GWEI, Key, RICH, World, fees};
 use crate::pool::{Origin, PoolOptions};
 use alloy_consensus::{SignableTransaction, TxEip1559, transaction::Recovered};
 use alloy_eips::Encodable2718;
-use alloy_primitives::{Address, B256, TxKind, U256};
+use alloy_primitives::{Address, B256, KECCAK256_EMPTY, TxKind, U256};
+use braid_storage::{AccountChange, AccountRecord, BlockChange};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -161,4 +162,55 @@ fn a_backlog_is_mined_steadily() {
         assert!(mined == 240 || mined % 50 == 0, "{mined}");
     }
     assert_eq!(mined, 240);
+}
+
+#[test]
+fn many_threads_send_while_blocks_are_made() {
+    const EACH: u64 = 60;
+    let world = world();
+    let mined = std::thread::scope(|scope| {
+        let senders: Vec<_> = (0..4)
+            .map(|number| {
+                let world = &world;
+                scope.spawn(move || {
+                    let key = Key::new(number);
+                    // In pairs the wrong way round, so that some of them wait.
+                    for nonce in 0..EACH {
+                        world.add(&key.pay(nonce ^ 1, 9, 1)).expect("it is taken");
+                        // An account of nobody's, to be read while the head moves.
+                        assert!(world.add(&Key::new(1000 * number + nonce + 100).pay(0, 9, 1)).is_err());
+                    }
+                })
+            })
+            .collect();
+        let mut mined = 0;
+        while !senders.iter().all(|sender| sender.is_finished()) || world.pool.status().pending > 0 {
+            mined += world.mine().len();
+        }
+        mined
+    });
+    assert_eq!((mined as u64, world.counts()), (4 * EACH, (0, 0)));
+}
+
+#[test]
+fn accounts_changed_by_hand_are_read_again() {
+    let world = world();
+    let key = Key::new(0);
+    (0..3).for_each(|nonce| assert!(world.add(&key.pay(nonce, 9, 1)).is_ok()));
+    let set = |nonce, balance| {
+        let present = Some(AccountRecord { nonce, balance: U256::from(balance), code_hash: KECCAK256_EMPTY });
+        let account = AccountChange { address: key.address, present, storage_wiped: false };
+        world.chain.amend(&BlockChange { accounts: vec![account], ..BlockChange::default() }).unwrap();
+        let before = world.pool.version();
+        world.pool.refresh(&[key.address, Key::new(77).address]);
+        assert_ne!(world.pool.version(), before);
+    };
+    set(0, 300_000_000_000_000);
+    assert_eq!(world.counts(), (1, 2), "enough for one");
+    set(0, RICH);
+    assert_eq!(world.counts(), (3, 0));
+    set(2, RICH);
+    assert_eq!(world.counts(), (1, 0), "two nonces were used");
+    set(1, RICH);
+    assert_eq!(world.counts(), (0, 1), "one of them is missing again");
 }

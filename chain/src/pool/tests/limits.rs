@@ -86,3 +86,12 @@ fn queued_ones_from_outside_expire() {
     world.add(&Key::new(1).sign(TxEip1559 { to: TxKind::Call(Key::new(2).address), ..fees(2, 1) })).unwrap();
     assert_eq!(world.counts(), (1, 0));
 }
+
+#[test]
+fn what_is_put_back_has_no_more_place_than_what_comes() {
+    let world = World::new("Prague", PoolOptions { queued: 2, ..PoolOptions::default() });
+    let hashes: Vec<_> = (0..6).map(|nonce| world.add(&Key::new(0).pay(nonce, 20, 5)).unwrap()).collect();
+    world.pool.remove(&hashes[0]).unwrap();
+    assert_eq!(world.counts(), (0, 2));
+    assert!(world.pool.get(&hashes[1]).is_some() && world.pool.get(&hashes[5]).is_none(), "the newest go first");
+}

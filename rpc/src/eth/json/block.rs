@@ -69,6 +69,12 @@ impl<'a> BlockJson<'a> {
         }
     }
 
+    /// The same for a block that is not made yet.
+    pub(crate) const fn without_hash(mut self) -> Self {
+        self.header.hash = None;
+        self
+    }
+
     /// An ommer: a block of which only the header is known.
     pub(crate) fn ommer(header: &'a Header) -> Self {
         Self {

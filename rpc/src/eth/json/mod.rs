@@ -8,7 +8,7 @@ mod quantity;
 mod receipt;
 mod transaction;
 
-pub(crate) use block::{BlockJson, HeaderJson, TransactionsJson};
+pub(crate) use block::{BlockJson, HeaderJson};
 pub(crate) use log::{BlockContext, LogJson};
 pub(crate) use quantity::Quantity;
 pub(crate) use receipt::{Outcome, ReceiptJson};

@@ -4,7 +4,6 @@ mod filter;
 mod scan;
 
 pub(crate) use filter::{LogFilter, LogRange};
-pub(crate) use scan::FoundLogs;
 
 use crate::MethodSet;
 

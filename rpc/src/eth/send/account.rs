@@ -1,5 +1,6 @@
 //! Transactions that the node signs: for its own accounts with their keys, for impersonated ones with a signature that only claims the sender.
 
+use super::mined;
 use crate::{
     Backend, MethodSet, RpcError,
     eth::{json::TransactionJson, pooled_json},
@@ -16,15 +17,21 @@ use serde_json::{
     json,
     value::{RawValue, Value, to_raw_value},
 };
+use std::sync::Arc;
 
 pub(super) fn register(methods: &mut MethodSet) {
     let about = "Accounts that the node signs for.";
     methods.quick("eth_accounts() -> Address[]", about, |backend, ()| Ok(accounts(backend)));
     methods.alias("eth_requestAccounts", "eth_accounts");
-    methods.slow(
+    methods.waiting(
         "eth_sendTransaction(transaction: TransactionRequest) -> Hash",
         "Fills in what is missing, signs for an account of the node or an impersonated one, and sends. Gives the hash.",
-        |backend, (request,): (TransactionRequest,)| send(backend, request),
+        |backend: Arc<Backend>, (request,): (TransactionRequest,), extensions| async move {
+            let sender = Arc::clone(&backend);
+            let hash = Arc::clone(backend.slow()).run(move || send(&sender, request)).await??;
+            mined::wait(&backend, hash, &extensions).await;
+            Ok(hash)
+        },
     );
     methods.slow(
         "eth_fillTransaction(transaction: TransactionRequest) -> FilledTransaction",
@@ -49,12 +56,18 @@ pub(super) fn register(methods: &mut MethodSet) {
         |backend, ()| pending(backend),
     );
     if methods.backend().options().development {
-        methods.slow(
+        methods.waiting(
             "eth_sendUnsignedTransaction(transaction: TransactionRequest) -> Hash",
             "Sends a transaction from any account, without a signature. Gives the hash.",
-            |backend, (request,): (TransactionRequest,)| {
-                let (from, transaction) = backend.fill(request)?;
-                add(backend, from, transaction, impersonated_signature(from))
+            |backend: Arc<Backend>, (request,): (TransactionRequest,), extensions| async move {
+                let sender = Arc::clone(&backend);
+                let added = Arc::clone(backend.slow()).run(move || {
+                    let (from, transaction) = sender.fill(request)?;
+                    add(&sender, from, transaction, impersonated_signature(from))
+                });
+                let hash = added.await??;
+                mined::wait(&backend, hash, &extensions).await;
+                Ok(hash)
             },
         );
     }

@@ -6,6 +6,7 @@
 mod account;
 mod conditional;
 mod fill;
+mod mined;
 mod raw;
 
 use crate::{MethodSet, RpcError};

@@ -1,6 +1,6 @@
 //! Signed transactions.
 
-use super::conditional;
+use super::{conditional, mined};
 use crate::{Backend, MethodSet, RpcError, methods::Number};
 use alloy_primitives::{B256, Bytes};
 use alloy_rpc_types_eth::erc4337::TransactionConditional;
@@ -20,7 +20,11 @@ pub(super) fn register(methods: &mut MethodSet) {
     methods.waiting(
         "eth_sendRawTransaction(transaction: Bytes) -> Hash",
         "Sends a signed transaction. Gives its hash.",
-        |backend: Arc<Backend>, (raw,): (Bytes,), _| async move { send(&backend, raw).await },
+        |backend: Arc<Backend>, (raw,): (Bytes,), extensions| async move {
+            let hash = send(&backend, raw).await?;
+            mined::wait(&backend, hash, &extensions).await;
+            Ok(hash)
+        },
     );
     methods.waiting(
         "eth_sendRawTransactionSync(transaction: Bytes, timeout?: Quantity) -> Receipt",

@@ -30,7 +30,7 @@ async fn requests_are_answered_as_geth_does() {
             ),
             (
                 r#"{"id":340282366920938463463374607431768211456,"method":"test_echo","params":[null]}"#,
-                r#"{"jsonrpc":"2.0","id":340282366920938463463374607431768211456,"error":{"code":-32602,"message":"missing value for required argument 0"}}"#,
+                r#"{"jsonrpc":"2.0","id":340282366920938463463374607431768211456,"result":null}"#,
             ),
             (
                 r#"{"id":null,"method":"test_echo","params":[[[2]]]}"#,

@@ -1,0 +1,285 @@
+//! Methods on a development chain that mines at once.
+
+use crate::{Accounts, Backend, RpcOptions};
+use alloy_hardforks::EthereumHardfork;
+use alloy_primitives::{Address, U256, address};
+use braid_chain::{
+    Chain, ChainOptions, DevGenesis, GenesisFile, MiningMode, PoolOptions, Producer, ProducerOptions, TransactionPool,
+};
+use braid_storage::{Database, DatabaseOptions};
+use jsonrpsee::RpcModule;
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Duration};
+
+const JUNK: &str = "test test test test test test test test test test test junk";
+const ALICE: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
+const BOB: Address = address!("70997970C51812dc3A010C7d01b50e0d17dc79C8");
+/// Emits a log with topic 0x2a and no data, and stores the call value at slot 0: `LOG1(0, 0, 42)`, `SSTORE(0, CALLVALUE)`.
+const LOGGER_INIT: &str = "0x600c600c600039600c6000f3602a60006000a13460005500";
+
+struct Node {
+    module: RpcModule<Arc<Backend>>,
+    backend: Arc<Backend>,
+}
+
+impl Node {
+    fn new(mode: MiningMode) -> Self {
+        let accounts = vec![ALICE, BOB];
+        let genesis = DevGenesis { hardfork: EthereumHardfork::Prague, accounts, ..DevGenesis::default() };
+        let file = GenesisFile::new(&genesis.genesis()).unwrap();
+        let database = Database::in_memory(&file.genesis, DatabaseOptions::default()).unwrap();
+        let chain = Arc::new(Chain::new(database, file.spec, ChainOptions::default()).unwrap());
+        let pool = TransactionPool::new(Arc::clone(&chain), PoolOptions::default());
+        let options = ProducerOptions { mode, ..ProducerOptions::default() };
+        let producer = Producer::start(Arc::clone(&chain), Arc::clone(&pool), options).unwrap();
+        let accounts = Accounts::from_mnemonic(JUNK, 2, "m/44'/60'/0'/0/").unwrap();
+        let options = RpcOptions { development: true, ..RpcOptions::default() };
+        let backend = Backend::new(chain, pool, Some(producer), accounts, options);
+        Self { module: backend.methods().into_module(), backend }
+    }
+
+    async fn answer(&self, method: &str, params: Value) -> Value {
+        let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
+        let (answer, _) = self.module.raw_json_request(&request, 1).await.unwrap();
+        serde_json::from_str(answer.get()).unwrap()
+    }
+
+    async fn call(&self, method: &str, params: Value) -> Value {
+        let mut answer = self.answer(method, params).await;
+        assert!(answer.get("error").is_none(), "{method}: {answer}");
+        answer["result"].take()
+    }
+
+    async fn error(&self, method: &str, params: Value) -> (i64, String) {
+        let answer = self.answer(method, params).await;
+        let error = &answer["error"];
+        assert!(error.is_object(), "{method}: {answer}");
+        (error["code"].as_i64().unwrap(), error["message"].as_str().unwrap().to_owned())
+    }
+
+    /// The receipt, as soon as there is one.
+    async fn receipt(&self, hash: &Value) -> Value {
+        for _ in 0..500 {
+            let receipt = self.call("eth_getTransactionReceipt", json!([hash])).await;
+            if !receipt.is_null() {
+                return receipt;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("there is no receipt of {hash}");
+    }
+}
+
+fn transfer(from: Address, to: Address) -> Value {
+    json!({"from": from, "to": to, "value": "0x1", "chain": "dev", "hardfork": "prague"})
+}
+
+#[tokio::test]
+async fn a_transaction_is_filled_signed_and_mined() {
+    let node = Node::new(MiningMode::Instant);
+    assert_eq!(node.call("eth_accounts", json!(null)).await, json!([ALICE, BOB]));
+    let hash = node.call("eth_sendTransaction", json!([transfer(ALICE, BOB)])).await;
+    let receipt = node.receipt(&hash).await;
+    assert_eq!((&receipt["status"], &receipt["gasUsed"]), (&json!("0x1"), &json!("0x5208")));
+    let transaction = node.call("eth_getTransactionByHash", json!([hash])).await;
+    assert_eq!((&transaction["type"], &transaction["maxPriorityFeePerGas"]), (&json!("0x2"), &json!("0x3b9aca00")));
+    assert_eq!(transaction["from"], json!(ALICE));
+    assert_eq!(node.call("eth_getTransactionCount", json!([ALICE, "pending"])).await, json!("0x1"));
+    let found = node.call("eth_getTransactionBySenderAndNonce", json!([ALICE, "0x0"])).await;
+    assert_eq!(found["hash"], hash);
+    assert!(node.call("eth_getTransactionBySenderAndNonce", json!([ALICE, 1])).await.is_null());
+    let stranger = transfer(Address::repeat_byte(7), BOB);
+    assert_eq!(node.error("eth_sendTransaction", json!([stranger])).await, (-32000, "unknown account".to_owned()));
+}
+
+#[tokio::test]
+async fn a_raw_transaction_is_waited_for() {
+    let node = Node::new(MiningMode::Instant);
+    let signed = node.call("eth_signTransaction", json!([transfer(ALICE, BOB)])).await;
+    let receipt = node.call("eth_sendRawTransactionSync", json!([signed["raw"]])).await;
+    assert_eq!(receipt["transactionHash"], signed["tx"]["hash"]);
+    let (code, message) = node.error("eth_sendRawTransaction", json!([signed["raw"]])).await;
+    assert_eq!(code, -32000);
+    assert!(message.starts_with("nonce too low"), "{message}");
+}
+
+#[tokio::test]
+async fn who_waits_in_vain_gets_the_hash() {
+    let node = Node::new(MiningMode::Manual);
+    let signed = node.call("eth_signTransaction", json!([transfer(ALICE, BOB)])).await;
+    let answer = node.answer("eth_sendRawTransactionSync", json!([signed["raw"], 20])).await;
+    assert_eq!((&answer["error"]["code"], &answer["error"]["data"]), (&json!(4), &signed["tx"]["hash"]));
+    let (code, message) = node.error("eth_sendRawTransaction", json!([signed["raw"]])).await;
+    assert_eq!((code, message.as_str()), (-32000, "already known"));
+    assert_eq!(node.call("eth_getTransactionByHash", json!([signed["tx"]["hash"]])).await["blockHash"], Value::Null);
+    assert_eq!(node.call("txpool_status", json!([])).await, json!({"pending": "0x1", "queued": "0x0"}));
+    let content = node.call("txpool_content", json!([])).await;
+    assert_eq!(content["pending"][ALICE.to_checksum(None)]["0"]["hash"], signed["tx"]["hash"]);
+    let inspected = node.call("txpool_inspect", json!([])).await;
+    let line = inspected["pending"][ALICE.to_checksum(None)]["0"].as_str().unwrap().to_owned();
+    assert!(line.starts_with(&format!("{BOB}: 1 wei + 21000 gas × ")), "{line}");
+    assert_eq!(node.call("eth_pendingTransactions", json!([])).await.as_array().unwrap().len(), 1);
+    assert_eq!(node.call("eth_getTransactionCount", json!([ALICE, "pending"])).await, json!("0x1"));
+    assert_eq!(node.call("eth_getTransactionCount", json!([ALICE])).await, json!("0x0"));
+    let pending = node.call("eth_getBlockByNumber", json!(["pending", true])).await;
+    assert_eq!((&pending["hash"], &pending["number"]), (&Value::Null, &json!("0x1")));
+    assert_eq!(pending["transactions"][0]["hash"], signed["tx"]["hash"]);
+}
+
+#[tokio::test]
+async fn a_transaction_is_sent_again_at_another_price() {
+    let node = Node::new(MiningMode::Manual);
+    let first = node.call("eth_sendTransaction", json!([transfer(ALICE, BOB)])).await;
+    let mut request = transfer(ALICE, BOB);
+    assert!(node.error("eth_resend", json!([request])).await.1.contains("missing transaction nonce"));
+    request["nonce"] = json!("0x0");
+    let (_, message) = node.error("eth_resend", json!([request, "0x3b9aca01"])).await;
+    assert_eq!(message, "replacement transaction underpriced");
+    let second = node.call("eth_resend", json!([request, "0x12a05f2000"])).await;
+    assert_ne!(first, second);
+    assert!(node.call("eth_getTransactionByHash", json!([first])).await.is_null());
+}
+
+#[tokio::test]
+async fn an_impersonated_account_needs_no_key() {
+    let node = Node::new(MiningMode::Instant);
+    let stranger = Address::repeat_byte(0x77);
+    node.receipt(
+        &node.call("eth_sendTransaction", json!([{"from": ALICE, "to": stranger, "value": "0xde0b6b3a7640000"}])).await,
+    )
+    .await;
+    node.backend.accounts().impersonate(stranger);
+    let hash = node.call("eth_sendTransaction", json!([transfer(stranger, BOB)])).await;
+    assert_eq!(node.receipt(&hash).await["from"], json!(stranger));
+    node.backend.accounts().stop_impersonating(stranger);
+    assert!(node.answer("eth_sendTransaction", json!([transfer(stranger, BOB)])).await.get("error").is_some());
+    let hash = node.call("eth_sendUnsignedTransaction", json!([transfer(stranger, BOB)])).await;
+    assert_eq!(node.receipt(&hash).await["from"], json!(stranger));
+}
+
+#[tokio::test]
+async fn logs_are_found_by_range_and_hash() {
+    let node = Node::new(MiningMode::Instant);
+    let created = node.call("eth_sendTransaction", json!([{"from": ALICE, "data": LOGGER_INIT}])).await;
+    let contract = node.receipt(&created).await["contractAddress"].clone();
+    let mut blocks = Vec::new();
+    for _ in 0..3 {
+        let hash = node.call("eth_sendTransaction", json!([{"from": ALICE, "to": contract, "value": "0x5"}])).await;
+        let receipt = node.receipt(&hash).await;
+        assert_eq!(receipt["status"], json!("0x1"));
+        blocks.push(receipt["blockHash"].clone());
+    }
+    let count = async |filter: Value| node.call("eth_getLogs", json!([filter])).await.as_array().unwrap().len();
+    assert_eq!(count(json!({"fromBlock": "earliest", "toBlock": "latest"})).await, 3);
+    assert_eq!(count(json!({"fromBlock": "0x0", "address": contract})).await, 3);
+    assert_eq!(count(json!({"fromBlock": "0x0", "address": ALICE})).await, 0);
+    assert_eq!(count(json!({"blockHash": blocks[1]})).await, 1);
+    assert_eq!(count(json!({"fromBlock": "0x3", "toBlock": "0x3"})).await, 1);
+    assert_eq!(count(json!({})).await, 1, "the latest block");
+    assert_eq!(count(json!({"fromBlock": "0x9"})).await, 0, "above the latest block");
+    assert_eq!(node.error("eth_getLogs", json!([{"blockHash": created}])).await.1, "unknown block");
+    let slot = node.call("eth_getStorageAt", json!([contract, "0x0", "latest"])).await;
+    assert!(slot.as_str().unwrap().ends_with('5'));
+    let list = node.call("eth_getBlockAccessList", json!(["latest"])).await;
+    assert!(list.as_array().unwrap().iter().any(|account| account["address"] == contract), "{list}");
+}
+
+#[tokio::test]
+async fn fees_leave_head_room() {
+    let node = Node::new(MiningMode::Instant);
+    let quantity = |value: Value| U256::from_str_radix(value.as_str().unwrap().trim_start_matches("0x"), 16).unwrap();
+    let base_fee = quantity(node.call("eth_baseFee", json!([])).await);
+    let tip = quantity(node.call("eth_maxPriorityFeePerGas", json!([])).await);
+    assert!(quantity(node.call("eth_gasPrice", json!([])).await) >= base_fee + tip);
+    for _ in 0..5 {
+        // As MetaMask does: the price is cap and tip.
+        let price = node.call("eth_gasPrice", json!([])).await;
+        let mut request = transfer(ALICE, BOB);
+        request["maxFeePerGas"] = price.clone();
+        request["maxPriorityFeePerGas"] = price;
+        node.receipt(&node.call("eth_sendTransaction", json!([request])).await).await;
+    }
+    assert_eq!(quantity(node.call("eth_maxPriorityFeePerGas", json!([])).await), tip, "it does not feed on itself");
+    let history = node.call("eth_feeHistory", json!([4, "pending", [10, 90]])).await;
+    assert_eq!(history["oldestBlock"], json!("0x3"));
+    assert_eq!(history["baseFeePerGas"].as_array().unwrap().len(), 5);
+    assert_eq!(history["reward"].as_array().unwrap().len(), 4);
+    assert_ne!(history["reward"][0][0], json!("0x0"));
+    assert_eq!(history["reward"][3], json!(["0x0", "0x0"]), "the block that is not made yet");
+    let (code, message) = node.error("eth_feeHistory", json!(["0x1", "0x64", []])).await;
+    assert_eq!((code, message.as_str()), (-32000, "request beyond head block: requested 100, head 5"));
+}
+
+#[tokio::test]
+async fn blocks_are_named_by_number_hash_and_object() {
+    let node = Node::new(MiningMode::Instant);
+    node.receipt(&node.call("eth_sendTransaction", json!([transfer(ALICE, BOB)])).await).await;
+    let block = node.call("eth_getBlockByNumber", json!(["latest"])).await;
+    let at = [
+        json!("0x1"),
+        json!({"blockNumber": "0x1"}),
+        json!({"blockHash": block["hash"]}),
+        json!({"blockHash": block["hash"], "requireCanonical": true}),
+        block["hash"].clone(),
+        json!("safe"),
+        json!("finalized"),
+        json!(null),
+    ];
+    for id in at {
+        assert_eq!(node.call("eth_getTransactionCount", json!([ALICE, id])).await, json!("0x1"), "{id}");
+    }
+    assert_eq!(node.call("eth_getTransactionCount", json!([ALICE, "earliest"])).await, json!("0x0"));
+    assert_eq!(node.error("eth_getBalance", json!([ALICE, "0x9"])).await, (-32000, "header not found".to_owned()));
+    assert!(node.call("eth_getBlockReceipts", json!(["0x9"])).await.is_null());
+    assert_eq!(node.error("eth_getBalance", json!([])).await.0, -32602);
+    assert_eq!(node.error("eth_nothing", json!([])).await.0, -32601);
+}
+
+/// Vectors of the EIP-712 example, signed by the key `keccak256("cow")`, whose hash is known.
+#[test]
+fn typed_data_has_the_hash_of_the_example() {
+    let data = json!({
+        "types": {
+            "EIP712Domain": [
+                {"name": "name", "type": "string"},
+                {"name": "version", "type": "string"},
+                {"name": "chainId", "type": "uint256"},
+                {"name": "verifyingContract", "type": "address"},
+            ],
+            "Person": [{"name": "name", "type": "string"}, {"name": "wallet", "type": "address"}],
+            "Mail": [
+                {"name": "from", "type": "Person"},
+                {"name": "to", "type": "Person"},
+                {"name": "contents", "type": "string"},
+            ],
+        },
+        "primaryType": "Mail",
+        "domain": {
+            "name": "Ether Mail",
+            "version": "1",
+            "chainId": 1,
+            "verifyingContract": "0xCcCCccccCCCCcCCCCCCcCcCccCcCCCcCcccccccC",
+        },
+        "message": {
+            "from": {"name": "Cow", "wallet": "0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826"},
+            "to": {"name": "Bob", "wallet": "0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB"},
+            "contents": "Hello, Bob!",
+        },
+    });
+    let expected = alloy_primitives::b256!("be609aee343fb3c4b28e1df9e632fca64fcfaede20f02e86244efddf30957bd2");
+    for data in [data.clone(), Value::String(data.to_string())] {
+        let data: alloy_dyn_abi::TypedData = serde_json::from_value(data).unwrap();
+        assert_eq!(data.eip712_signing_hash().unwrap(), expected);
+    }
+}
+
+#[tokio::test]
+async fn messages_are_signed_with_the_prefix() {
+    let node = Node::new(MiningMode::Manual);
+    let signature = node.call("personal_sign", json!(["0x68656c6c6f", ALICE])).await;
+    assert_eq!(signature, node.call("eth_sign", json!([ALICE, "0x68656c6c6f"])).await);
+    let signature: alloy_primitives::Bytes = serde_json::from_value(signature).unwrap();
+    let signature = alloy_primitives::Signature::from_raw(&signature).unwrap();
+    assert_eq!(signature.recover_address_from_msg("hello").unwrap(), ALICE);
+    assert_eq!(node.error("eth_sign", json!([Address::ZERO, "0x"])).await.1, "unknown account");
+}
