@@ -55,7 +55,7 @@ fn every_method_takes_anything_without_harm() {
     let values = values();
     let mut answered = 0;
     for method in &methods {
-        let mut lists: Vec<Value> = vec![json!(null), json!([]), json!({}), json!({ "address": 1 }), json!([null; 12])];
+        let mut lists: Vec<Value> = vec![json!(null), json!([]), json!({}), json!({ "address": 1 }), Value::Array(vec![Value::Null; 12])];
         lists.extend(values.iter().map(|value| json!([value])));
         for (at, value) in values.iter().enumerate() {
             lists.push(json!([value, values[(at * 7 + 3) % values.len()]]));
