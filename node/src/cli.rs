@@ -1,7 +1,12 @@
 //! The command line.
 
 use crate::{
-    db::DbCommand, export::ExportOptions, import::ImportOptions, init::InitOptions, node::NodeOptions,
+    db::DbCommand,
+    export::ExportOptions,
+    import::ImportOptions,
+    init::InitOptions,
+    node::NodeOptions,
+    shell::{CompletionOptions, ManOptions},
     suites::SuiteOptions,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -41,6 +46,10 @@ pub(crate) enum Command {
     Blocktest(BlockTestOptions),
     /// Run engine tests of the Ethereum conformance suites: payloads of the Engine API.
     Enginetest(EngineTestOptions),
+    /// Write completions for a shell to stdout.
+    Completions(CompletionOptions),
+    /// Write the manual: the page of `braid` to stdout, or the pages of all commands into a folder.
+    Man(ManOptions),
 }
 
 const REPLAY_EXAMPLES: &str = "\

@@ -14,6 +14,7 @@ mod init;
 mod memory;
 mod node;
 mod replay;
+mod shell;
 mod signals;
 mod suites;
 mod terminal;
@@ -72,6 +73,8 @@ fn main() -> ExitCode {
         Command::Db(command) => db::run(&command),
         Command::Statetest(options) => suites::state_tests(&options.suite),
         Command::Blocktest(options) => suites::block_tests(&options.suite),
+        Command::Completions(options) => shell::completions(&options),
+        Command::Man(options) => shell::man(&options),
         Command::Enginetest(options) => suites::engine_tests(&options.suite),
     };
     match result {

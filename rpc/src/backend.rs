@@ -95,7 +95,7 @@ impl Backend {
         chain.watch_head(move |_| {
             moved.send_replace(());
         });
-        let feed = Feed::new(&chain, &pool, options.filter_lifetime, keccak256(instance));
+        let feed = Feed::new(&chain, &pool, options.filter_lifetime);
         Arc::new(Self {
             chain,
             pool,

@@ -20,7 +20,7 @@ pub use difficulty::next_difficulty;
 pub use error::{ConsensusError, OmmerError};
 pub use ethash::{Ethash, SealError};
 pub use header::validate_header;
-pub use next_block::{next_base_fee, next_excess_blob_gas};
 pub(crate) use next_block::{gas_limits, parent_gas_limit};
+pub use next_block::{next_base_fee, next_excess_blob_gas};
 pub use ommers::{Generation, validate_ommers};
 pub use transaction::{CheckedTransaction, InitialGas, TransactionError, TransactionRules, validate_transaction};

@@ -68,6 +68,7 @@ impl Producer {
         let head = chain.head_block()?;
         let genesis = chain.canonical_hash(chain.database().history_from()?)?.unwrap_or_else(|| head.hash());
         let turn = Turn { genesis, edits: Edits::default(), snapshots: Snapshots::default() };
+        pool.set_gas_limit(options.gas_limit);
         let settings = Settings::new(options, head.header().timestamp);
         let shared = Arc::new(Shared {
             chain,
@@ -91,6 +92,8 @@ impl Producer {
             move || shared.run()
         });
         let thread = thread.map_err(|error| ChainError::Writer(Arc::new(error)))?;
+        // The pool may hold transactions from before.
+        shared.alarm.ring();
         Ok(Arc::new(Self { shared, thread: Mutex::new(Some(thread)) }))
     }
 
@@ -127,6 +130,7 @@ impl Producer {
     /// Gas limit of the blocks to come, in gas.
     pub fn set_gas_limit(&self, gas_limit: u64) {
         self.shared.settings.lock().gas_limit = Some(gas_limit);
+        self.shared.pool.set_gas_limit(Some(gas_limit));
     }
 
     /// Base fee of the next block, in wei.

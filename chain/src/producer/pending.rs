@@ -18,7 +18,8 @@ const LIFETIME: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct PendingBlock {
     parent: B256,
-    transactions: (usize, usize),
+    /// Of the pool.
+    version: u64,
     since: Instant,
     hash: B256,
 }
@@ -43,12 +44,11 @@ impl Producer {
 impl Shared {
     fn pending_block(&self) -> Result<Arc<ChainBlock>, ChainError> {
         let head = self.chain.head_block()?;
-        let status = self.pool.status();
-        let transactions = (status.pending, status.queued);
+        let version = self.pool.version();
         let mut pending = self.pending.lock();
         if let Some(known) = &*pending
             && known.parent == head.hash()
-            && known.transactions == transactions
+            && known.version == version
             && known.since.elapsed() < LIFETIME
             && let Some(block) = self.chain.block(&known.hash)?
         {
@@ -57,7 +57,7 @@ impl Shared {
         let (attributes, overrides) = self.settings.lock().attributes(head.header());
         let built = self.chain.build_from(head.hash(), &attributes, &overrides, &*self.pool, |_| true)?;
         let hash = built.map_or(head.hash(), |built| built.block.layer.block().hash);
-        *pending = Some(PendingBlock { parent: head.hash(), transactions, since: Instant::now(), hash });
+        *pending = Some(PendingBlock { parent: head.hash(), version, since: Instant::now(), hash });
         self.chain.block(&hash)?.ok_or(ChainError::UnknownBlock(hash))
     }
 }

@@ -83,10 +83,10 @@ impl Producer {
 impl Shared {
     fn go_back(&self, turn: &mut Turn, head: B256, edits: usize) -> Result<(), ChainError> {
         self.remember_head(head);
-        self.chain.set_head(head)?;
+        // What was in the blocks that go is gone as well.
+        self.pool.without_reinjection(|| self.chain.set_head(head))?;
         self.take_back(turn, edits)?;
         *self.pending.lock() = None;
-        // What was in the blocks came back into the pool with the reorganisation.
         self.pool.clear();
         Ok(())
     }

@@ -230,9 +230,9 @@ pub(crate) struct LimitOptions {
     #[arg(long = "rpc.max-logs-per-response", value_name = "N", default_value_t = 0)]
     pub(crate) max_logs: usize,
 
-    /// Most transactions that wait in the pool.
-    #[arg(long = "txpool.max-transactions", value_name = "N", default_value_t = 200_000)]
-    pub(crate) max_transactions: usize,
+    /// Most transactions in the pool that could be executed now [default: 200000 on a development chain, 5120 otherwise].
+    #[arg(long = "txpool.max-transactions", value_name = "N")]
+    pub(crate) max_transactions: Option<usize>,
 }
 
 /// What is printed and measured.

@@ -34,6 +34,8 @@ const ENGINE_PORT: u16 = 8551;
 const IPC: &str = "braid.ipc";
 /// Name of the secret in the folder of the chain.
 const SECRET: &str = "jwt.hex";
+/// Name of the journal of local transactions in the folder of the chain.
+const JOURNAL: &str = "transactions.rlp";
 /// Threads that serve connections. Calls that take long have threads of their own.
 const SERVER_THREADS: usize = 2;
 /// How often blocks that are only in memory are written while there is little to do.
@@ -98,7 +100,12 @@ impl Node {
         let chain = Chain::new(database, spec, ChainOptions { execution, ..ChainOptions::default() })
             .wrap_err("cannot open the chain")?;
         let chain = Arc::new(chain);
-        let pool = TransactionPool::new(Arc::clone(&chain), pool_options(options, &folder, is_development));
+        let pool = TransactionPool::new(Arc::clone(&chain), pool_options(options, is_development));
+        if !folder.is_temporary() {
+            let journal =
+                pool.open_journal(&folder.path().join(JOURNAL)).wrap_err("cannot open the journal of transactions")?;
+            tracing::debug!(?journal, "transactions of the journal");
+        }
         chain.set_transaction_source(Arc::clone(&pool) as _);
         let producer = is_development
             .then(|| Producer::start(Arc::clone(&chain), Arc::clone(&pool), producer_options(options)))
@@ -251,6 +258,9 @@ impl Node {
             producer.stop();
         }
         if !self.folder.is_temporary() {
+            if let Err(error) = self.pool.rotate_journal() {
+                tracing::warn!("transactions that wait may be lost: {error}");
+            }
             let head = self.chain.flush().wrap_err("the last blocks cannot be written")?;
             tracing::info!(number = head.number, "everything is written");
         }
@@ -258,9 +268,17 @@ impl Node {
     }
 }
 
-fn pool_options(options: &NodeOptions, folder: &Folder, is_development: bool) -> PoolOptions {
-    let _ = (folder, is_development, options);
-    PoolOptions::default()
+fn pool_options(options: &NodeOptions, is_development: bool) -> PoolOptions {
+    let pool = if is_development {
+        // Deployers that were signed long ago for every chain are sent on development chains.
+        PoolOptions { allow_unprotected: true, ..PoolOptions::default() }
+    } else {
+        PoolOptions::public()
+    };
+    match options.limits.max_transactions {
+        Some(most) => PoolOptions { pending: most, ..pool },
+        None => pool,
+    }
 }
 
 fn producer_options(options: &NodeOptions) -> ProducerOptions {

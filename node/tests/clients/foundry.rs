@@ -167,11 +167,17 @@ fn cast_with(options: &[&str]) {
     assert_eq!(cast(&["call", &coin, "balanceOf(address)(uint256)", OTHER, "--block", &earlier]), "0");
     assert_eq!(cast(&["storage", &coin, "1"]), format!("{:#066x}", 1000 * 10_u128.pow(18)));
     assert!(cast(&["codesize", &coin]).parse::<usize>().expect("a number") > 1000);
-    let gas: u64 = cast(&["estimate", &coin, "transfer(address,uint256)", OTHER, "5", "--from", OWNER]).parse().expect("gas");
+    let gas: u64 =
+        cast(&["estimate", &coin, "transfer(address,uint256)", OTHER, "5", "--from", OWNER]).parse().expect("gas");
     assert!((21_000..60_000).contains(&gas), "{gas}");
     assert!(cast(&["call", "--trace", &coin, "balanceOf(address)(uint256)", OWNER]).contains("balanceOf"));
-    assert!(cast(&["access-list", &coin, "transfer(address,uint256)", OTHER, "5", "--from", OWNER]).contains("access list"));
-    assert_eq!(json_of(&cast(&["proof", OWNER]))["address"].as_str().map(str::to_lowercase), Some(OWNER.to_lowercase()));
+    assert!(
+        cast(&["access-list", &coin, "transfer(address,uint256)", OTHER, "5", "--from", OWNER]).contains("access list")
+    );
+    assert_eq!(
+        json_of(&cast(&["proof", OWNER]))["address"].as_str().map(str::to_lowercase),
+        Some(OWNER.to_lowercase())
+    );
     project.send([&counter, "--value", "2ether"]);
     assert_eq!(cast(&["balance", &counter, "--ether"]), "2.000000000000000000");
 
@@ -180,7 +186,9 @@ fn cast_with(options: &[&str]) {
     assert!(project.cast_fails(["call", &coin, "failWithPanic(uint256)", "0"]).contains("0x12"));
     let error = project.cast_fails(["call", &coin, "transfer(address,uint256)", OTHER, "1"]);
     assert!(error.contains("TooLittle") || error.contains("custom error") || error.contains("0x"), "{error}");
-    assert!(project.cast_fails(["send", "--private-key", OWNER_KEY, &coin, "failWithReason()"]).contains("because of this"));
+    assert!(
+        project.cast_fails(["send", "--private-key", OWNER_KEY, &coin, "failWithReason()"]).contains("because of this")
+    );
     let failed = project.send(["--gas-limit", "100000", &coin, "failWithReason()"]);
     assert_eq!(failed["status"], "0x0", "{failed}");
     let poor = "0x1111111111111111111111111111111111111111111111111111111111111111";
@@ -194,11 +202,22 @@ fn cast_with(options: &[&str]) {
     assert!(number(&block["number"]) > 0 && block["transactions"].is_array(), "{block}");
     let number_of_first = json_of(&cast(&["tx", &first, "--json"]))["blockNumber"].clone();
     let number_of_first = number_of_first.as_str().expect("it is mined");
-    assert_eq!(json_of(&cast(&["block", number_of_first, "--full", "--json"]))["transactions"][0]["hash"], first.as_str());
+    assert_eq!(
+        json_of(&cast(&["block", number_of_first, "--full", "--json"]))["transactions"][0]["hash"],
+        first.as_str()
+    );
     let run = cast(&["run", &transfer]);
     assert!(run.contains("transfer") || run.contains("a9059cbb"), "{run}");
     assert!(run.to_lowercase().contains("success"), "{run}");
-    let logs = json_of(&cast(&["logs", "--json", "--from-block", "0", "--address", &coin, "Transfer(address,address,uint256)"]));
+    let logs = json_of(&cast(&[
+        "logs",
+        "--json",
+        "--from-block",
+        "0",
+        "--address",
+        &coin,
+        "Transfer(address,address,uint256)",
+    ]));
     assert_eq!(logs.as_array().map(Vec::len), Some(2), "minted and transferred: {logs}");
     assert_eq!(json_of(&cast(&["rpc", "eth_getBlockByNumber", "earliest", "false"]))["number"], "0x0");
     assert_eq!(cast(&["rpc", "eth_syncing"]), "false");

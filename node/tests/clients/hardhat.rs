@@ -41,7 +41,10 @@ fn deploy_and_test<S: AsRef<OsStr>>(words: impl IntoIterator<Item = S>) {
     assert!(deployed.contains("CoinModule#Counter - 0x"), "{deployed}");
     let tested = hardhat(&["test", "nodejs", "--network", "braid"]);
     assert!(tested.contains("5 passing") && !tested.contains("failing"), "{tested}");
-    assert!(fs::exists(project.path().join("ignition/deployments/chain-31337")).unwrap_or(false), "kept for the next run");
+    assert!(
+        fs::exists(project.path().join("ignition/deployments/chain-31337")).unwrap_or(false),
+        "kept for the next run"
+    );
 }
 
 #[test]

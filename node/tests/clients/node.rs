@@ -139,7 +139,8 @@ impl RunningNode {
     /// The result of a method; panics on an error.
     #[track_caller]
     pub(super) fn call(&self, method: &str, params: Value) -> Value {
-        let answer = self.try_call(method, params).unwrap_or_else(|error| panic!("{method}: {error}\n{}", self.output()));
+        let answer =
+            self.try_call(method, params).unwrap_or_else(|error| panic!("{method}: {error}\n{}", self.output()));
         assert!(answer.get("error").is_none(), "{method}: {}", answer["error"]);
         answer["result"].clone()
     }

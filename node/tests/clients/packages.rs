@@ -109,7 +109,9 @@ pub(super) fn artifacts() -> Option<PathBuf> {
     lock.lock().expect("files can be locked");
     let (source, artifacts) = (sources().join("contracts"), folder.join("artifacts.json"));
     if copy_tree(&source, &folder.join("contracts")) || !artifacts.exists() {
-        Driver::new("node", &folder, Duration::from_secs(120)).args(["compile.mjs", "contracts", "artifacts.json"]).succeed();
+        Driver::new("node", &folder, Duration::from_secs(120))
+            .args(["compile.mjs", "contracts", "artifacts.json"])
+            .succeed();
     }
     Some(artifacts)
 }

@@ -24,16 +24,20 @@ struct Node {
 
 impl Node {
     fn new(mode: MiningMode) -> Self {
+        Self::with_options(mode, RpcOptions::default())
+    }
+
+    fn with_options(mode: MiningMode, options: RpcOptions) -> Self {
         let accounts = vec![ALICE, BOB];
         let genesis = DevGenesis { hardfork: EthereumHardfork::Prague, accounts, ..DevGenesis::default() };
         let file = GenesisFile::new(&genesis.genesis()).unwrap();
         let database = Database::in_memory(&file.genesis, DatabaseOptions::default()).unwrap();
         let chain = Arc::new(Chain::new(database, file.spec, ChainOptions::default()).unwrap());
         let pool = TransactionPool::new(Arc::clone(&chain), PoolOptions::default());
-        let options = ProducerOptions { mode, ..ProducerOptions::default() };
-        let producer = Producer::start(Arc::clone(&chain), Arc::clone(&pool), options).unwrap();
+        let producing = ProducerOptions { mode, ..ProducerOptions::default() };
+        let producer = Producer::start(Arc::clone(&chain), Arc::clone(&pool), producing).unwrap();
         let accounts = Accounts::from_mnemonic(JUNK, 2, "m/44'/60'/0'/0/").unwrap();
-        let options = RpcOptions { development: true, ..RpcOptions::default() };
+        let options = RpcOptions { development: true, ..options };
         let backend = Backend::new(chain, pool, Some(producer), accounts, options);
         Self { module: backend.methods().into_module(), backend }
     }
@@ -182,6 +186,24 @@ async fn logs_are_found_by_range_and_hash() {
     assert!(slot.as_str().unwrap().ends_with('5'));
     let list = node.call("eth_getBlockAccessList", json!(["latest"])).await;
     assert!(list.as_array().unwrap().iter().any(|account| account["address"] == contract), "{list}");
+}
+
+#[tokio::test]
+async fn limits_end_a_search() {
+    let options = RpcOptions { max_logs: 2, max_log_blocks: 3, ..RpcOptions::default() };
+    let node = Node::with_options(MiningMode::Instant, options);
+    let created = node.call("eth_sendTransaction", json!([{"from": ALICE, "data": LOGGER_INIT}])).await;
+    let contract = node.receipt(&created).await["contractAddress"].clone();
+    for _ in 0..3 {
+        let hash = node.call("eth_sendTransaction", json!([{"from": ALICE, "to": contract}])).await;
+        node.receipt(&hash).await;
+    }
+    let range = |from: &str, to: &str| json!([{"fromBlock": from, "toBlock": to}]);
+    assert_eq!(node.call("eth_getLogs", range("0x2", "0x3")).await.as_array().unwrap().len(), 2);
+    let (code, message) = node.error("eth_getLogs", range("0x2", "0x4")).await;
+    assert_eq!((code, message.as_str()), (-32005, "query returned more than 2 results"));
+    let (code, message) = node.error("eth_getLogs", range("0x1", "0x4")).await;
+    assert_eq!((code, message.as_str()), (-32005, "query exceeds max block range 3"));
 }
 
 #[tokio::test]

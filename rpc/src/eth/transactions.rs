@@ -6,7 +6,6 @@ use alloy_consensus::Transaction as _;
 use alloy_eips::{BlockId, Encodable2718};
 use alloy_primitives::{Address, B256, Bytes};
 use braid_chain::ChainBlock;
-use braid_storage::StorageError;
 use serde_json::value::{RawValue, to_raw_value};
 use std::sync::Arc;
 
@@ -98,8 +97,7 @@ fn raw_by_hash(backend: &Backend, hash: B256) -> Result<Option<Bytes>, RpcError>
 fn by_sender_and_nonce(backend: &Backend, sender: Address, nonce: u64) -> Result<Written, RpcError> {
     let nonce_at = |number: u64| -> Result<u64, RpcError> {
         let id = Some(BlockId::from(number));
-        Ok(backend
-            .read_state(id, |state| Ok::<_, StorageError>(state.account(sender)?.map_or(0, |found| found.nonce)))?)
+        backend.read_state(id, |state| Ok(state.account(sender)?.map_or(0, |found| found.nonce)))
     };
     let chain = backend.chain();
     let (mut low, mut high) = (chain.database().history_from()?, chain.head().number);

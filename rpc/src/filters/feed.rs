@@ -10,6 +10,7 @@ use braid_chain::{Chain, Reorganisation, TransactionPool, pool::PoolTransaction}
 use parking_lot::Mutex;
 use serde_json::value::RawValue;
 use std::{
+    hash::{BuildHasher, Hasher, RandomState},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -34,8 +35,13 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// Follows a chain and a pool. Filters that are not polled for so long are forgotten; names of filters and subscriptions come from a secret.
-    pub(crate) fn new(chain: &Chain, pool: &TransactionPool, lifetime: Duration, secret: B256) -> Arc<Self> {
+    /// Follows a chain and a pool. Filters that are not polled for so long are forgotten.
+    pub(crate) fn new(chain: &Chain, pool: &TransactionPool, lifetime: Duration) -> Arc<Self> {
+        // Keys of a hash table are random; hashing nothing with them gives what nobody outside can know.
+        let mut secret = B256::ZERO;
+        for part in secret.chunks_exact_mut(8) {
+            part.copy_from_slice(&RandomState::new().build_hasher().finish().to_be_bytes());
+        }
         let feed = Arc::new(Self {
             heads: broadcast::channel(HEADS_BEHIND).0,
             pending: broadcast::channel(TRANSACTIONS_BEHIND).0,

@@ -21,7 +21,7 @@ use hyper_util::{
 };
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
@@ -155,8 +155,7 @@ where
 
 /// Tells a client that there are too many, once it has sent something.
 async fn refuse(mut stream: TcpStream) -> io::Result<()> {
-    stream.readable().await?;
-    let _ = stream.try_read(&mut [0; 4096]);
+    let _ = stream.read(&mut [0; 4096]).await?;
     stream.write_all(BUSY).await?;
     stream.shutdown().await
 }

@@ -23,6 +23,9 @@ pub(crate) use failure::{Attempt, CallFailure, NotExecuted};
 pub(crate) use overrides::{CallBase, CallState, apply_block, apply_state, precompiles};
 pub(crate) use request::Call;
 
+#[cfg(test)]
+mod tests;
+
 use crate::MethodSet;
 
 pub(crate) use estimate::estimate_request;

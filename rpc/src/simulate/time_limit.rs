@@ -5,7 +5,7 @@
 use revm::{
     bytecode::opcode::{CALL, DELEGATECALL, JUMP, JUMPI, STATICCALL},
     context::Context,
-    context_interface::{Block, Cfg, Database, JournalTr, LocalContextTr, Transaction, context::ContextError},
+    context_interface::{Database, JournalTr, LocalContextTr, context::ContextError},
     handler::instructions::EthInstructions,
     interpreter::{
         Host, Instruction, InstructionContext, InstructionExecResult, InstructionResult,
@@ -55,7 +55,7 @@ impl Deadline {
 }
 
 /// Where the deadline is.
-trait HasDeadline {
+pub(super) trait HasDeadline {
     fn tick(&mut self) -> InstructionExecResult;
 }
 
@@ -91,16 +91,7 @@ fn call<const OPCODE: u8, H: HasDeadline + Host>(step: Step<'_, H>) -> Instructi
 }
 
 /// Puts the look at the clock into the instructions.
-pub(super) fn install<BLOCK, TX, CFG, DB, JOURNAL, LOCAL>(
-    instructions: &mut EthInstructions<EthInterpreter, Context<BLOCK, TX, CFG, DB, JOURNAL, Deadline, LOCAL>>,
-) where
-    BLOCK: Block,
-    TX: Transaction,
-    CFG: Cfg,
-    DB: Database,
-    JOURNAL: JournalTr<Database = DB>,
-    LOCAL: LocalContextTr,
-{
+pub(super) fn install<H: HasDeadline + Host>(instructions: &mut EthInstructions<EthInterpreter, H>) {
     let table = instructions.instruction_table_mut();
     table[usize::from(JUMP)] = Instruction::new(jump);
     table[usize::from(JUMPI)] = Instruction::new(jumpi);

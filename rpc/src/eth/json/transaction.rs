@@ -1,7 +1,7 @@
 //! Transactions.
 
 use super::{BlockContext, Quantity};
-use alloy_consensus::{Transaction as _, Typed2718, transaction::SignerRecoverable};
+use alloy_consensus::{Transaction as _, Typed2718};
 use alloy_primitives::{Address, U256};
 use braid_runtime::Transaction;
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -20,15 +20,6 @@ pub(crate) struct TransactionJson<'a> {
     pub(crate) transaction: &'a Transaction,
     pub(crate) sender: Address,
     pub(crate) mined: Option<Mined>,
-}
-
-impl<'a> TransactionJson<'a> {
-    /// A transaction that is in no block. The sender is recovered from the signature; that of a claimed sender is zero.
-    pub(crate) fn unmined(transaction: &'a Transaction) -> Self {
-        let sender = braid_chain::senders::impersonated_sender(transaction.signature());
-        let sender = sender.or_else(|| transaction.recover_signer().ok()).unwrap_or_default();
-        Self { transaction, sender, mined: None }
-    }
 }
 
 impl Serialize for TransactionJson<'_> {

@@ -30,8 +30,7 @@ pub(super) fn check(backend: &Backend, conditions: &TransactionConditional) -> R
                 AccountStorage::Slots(slots) => {
                     let mut is_same = true;
                     for (slot, value) in slots {
-                        let slot: U256 = (*slot).into();
-                        is_same &= state.slot(*address, slot)? == U256::from_be_bytes(value.0);
+                        is_same &= state.slot(*address, *slot)? == U256::from_be_bytes(value.0);
                     }
                     is_same
                 }

@@ -25,10 +25,10 @@ use alloy_consensus::{
     EMPTY_OMMER_ROOT_HASH, Header, TxReceipt as _,
     proofs::{calculate_receipt_root, calculate_withdrawals_root, ordered_trie_root_with_encoder},
 };
-use alloy_eips::{eip4844::DATA_GAS_PER_BLOB, eip7685::Requests};
+use alloy_eips::{eip4788::SYSTEM_ADDRESS, eip4844::DATA_GAS_PER_BLOB, eip7685::Requests};
 use alloy_evm::{
     EvmEnv,
-    block::{SystemCaller, state_changes::post_block_balance_increments},
+    block::{BlockExecutionError, SystemCaller, state_changes::post_block_balance_increments},
     eth::{EthEvmBuilder, eip6110},
 };
 use alloy_hardforks::EthereumHardforks;
@@ -38,7 +38,7 @@ use braid_chain::consensus::{next_base_fee, next_excess_blob_gas};
 use braid_runtime::{Block, ChainSpec, Receipt, Transaction};
 use braid_storage::Snapshot;
 use revm::{
-    Database, DatabaseCommit,
+    Database, DatabaseCommit, DatabaseRef,
     context_interface::result::{ExecutionResult, InvalidTransaction},
     database::AccountState,
     primitives::hardfork::SpecId,
@@ -104,8 +104,9 @@ impl<'a> Simulator<'a> {
         apply_state(&block.state, &mut self.state, &mut set)?;
         let rules = self.spec.at(&header);
         let mut system = EthEvmBuilder::new(&mut self.state, environment.clone()).build();
-        SystemCaller::new(rules).apply_pre_execution_changes(&header, &mut system).map_err(RpcError::internal)?;
+        let result = SystemCaller::new(rules).apply_pre_execution_changes(&header, &mut system);
         drop(system);
+        result.map_err(|error| self.system_failure(&error))?;
 
         let watcher = LogWatcher::new(self.with_transfers);
         let mut run = Transactions { header: &header, gas_used: 0, receipts: Vec::new(), done: Vec::new() };
@@ -199,8 +200,17 @@ impl<'a> Simulator<'a> {
         }
         let mut system = EthEvmBuilder::new(&mut self.state, environment.clone()).build();
         let collected = SystemCaller::new(rules).append_post_execution_changes(&mut system, &mut requests);
-        collected.map_err(RpcError::internal)?;
+        drop(system);
+        collected.map_err(|error| self.system_failure(&error))?;
         Ok(requests)
+    }
+
+    /// Why a system call failed: if the state cannot be read any more, that is why.
+    fn system_failure(&self, error: &BlockExecutionError) -> CallFailure {
+        match self.state.db.basic_ref(SYSTEM_ADDRESS) {
+            Err(unreadable) => unreadable.into(),
+            Ok(_) => RpcError::internal(error).into(),
+        }
     }
 
     /// Pays withdrawals and rewards.
