@@ -28,7 +28,7 @@ pub struct ChainBlock {
 #[derive(Debug)]
 enum Source {
     Memory(Arc<ExecutedBlock>),
-    Stored { header: Header, body: Body },
+    Stored(Box<(Header, Body)>),
 }
 
 impl ChainBlock {
@@ -36,8 +36,8 @@ impl ChainBlock {
         Self { hash, source: Source::Memory(block), senders: OnceLock::new() }
     }
 
-    pub(super) const fn stored(hash: B256, header: Header, body: Body) -> Self {
-        Self { hash, source: Source::Stored { header, body }, senders: OnceLock::new() }
+    pub(super) fn stored(hash: B256, header: Header, body: Body) -> Self {
+        Self { hash, source: Source::Stored(Box::new((header, body))), senders: OnceLock::new() }
     }
 
     /// Hash of the header.
@@ -54,7 +54,7 @@ impl ChainBlock {
     pub fn header(&self) -> &Header {
         match &self.source {
             Source::Memory(block) => &block.header,
-            Source::Stored { header, .. } => header,
+            Source::Stored(stored) => &stored.0,
         }
     }
 
@@ -62,7 +62,7 @@ impl ChainBlock {
     pub fn body(&self) -> &Body {
         match &self.source {
             Source::Memory(block) => &block.body,
-            Source::Stored { body, .. } => body,
+            Source::Stored(stored) => &stored.1,
         }
     }
 

@@ -6,6 +6,7 @@ use super::{
     context::{HeadContext, SenderCode},
     sidecars, transaction,
 };
+use crate::senders::impersonated_sender;
 use alloy_consensus::{Transaction as _, transaction::Recovered};
 use alloy_primitives::{
     Address, B256, Bytes, U256,
@@ -43,6 +44,11 @@ impl TransactionPool {
     /// # Errors
     /// [`PoolError::Signature`].
     pub fn recover(&self, transaction: PooledTransaction) -> Result<Recovered<PooledTransaction>, PoolError> {
+        // Known already where a batch was prepared. A claimed sender is never taken from outside, known or not.
+        let known = self.chain.senders().get(transaction.tx_hash());
+        if let Some(sender) = known.filter(|_| impersonated_sender(transaction.signature()).is_none()) {
+            return Ok(Recovered::new_unchecked(transaction, sender));
+        }
         let rules = &self.context().rules;
         let sender = rules.recover(&transaction).map_err(|error| PoolError::from_rule(error, rules.chain_id()))?;
         Ok(Recovered::new_unchecked(transaction, sender))

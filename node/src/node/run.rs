@@ -116,6 +116,7 @@ impl Node {
             max_log_blocks: options.limits.max_log_blocks,
             max_logs: options.limits.max_logs,
             development: is_development,
+            datadir: (!folder.is_temporary()).then(|| folder.path().to_path_buf()),
             ..RpcOptions::default()
         };
         let backend = Backend::new(Arc::clone(&chain), Arc::clone(&pool), producer.clone(), accounts, rpc);

@@ -13,6 +13,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     method: &'static str,
+    path: String,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
@@ -28,12 +29,17 @@ pub(super) struct Response {
 
 impl Request {
     pub(super) fn new(method: &'static str) -> Self {
-        Self { method, headers: Vec::new(), body: Vec::new() }
+        Self { method, path: "/".to_owned(), headers: Vec::new(), body: Vec::new() }
     }
 
     /// As every JSON-RPC client sends it.
     pub(super) fn post(body: impl Into<Vec<u8>>) -> Self {
         Self { body: body.into(), ..Self::new("POST").header("Content-Type", "application/json") }
+    }
+
+    pub(super) fn path(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.path);
+        self
     }
 
     pub(super) fn header(mut self, name: &str, value: &str) -> Self {
@@ -49,7 +55,7 @@ impl Request {
 
     /// The bytes on the wire.
     pub(super) fn encode(&self, address: SocketAddr) -> Vec<u8> {
-        let mut text = format!("{} / HTTP/1.1\r\n", self.method);
+        let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.path);
         if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             text.push_str(&format!("Host: {address}\r\n"));
         }

@@ -20,6 +20,7 @@ mod javascript;
 mod metamask;
 mod node;
 mod packages;
+mod prometheus;
 mod protocol;
 mod python;
 mod rpc_suite;

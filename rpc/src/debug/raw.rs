@@ -1,9 +1,6 @@
 //! `debug_getRaw*`: what blocks are made of, in their binary encodings.
 
-use crate::{
-    Backend, MethodSet, RpcError,
-    replay::{intermediate_roots, replayed},
-};
+use crate::{Backend, MethodSet, RpcError, replay::replayed};
 use alloy_consensus::{Eip658Value, ReceiptWithBloom, TxReceipt};
 use alloy_eips::{BlockId, Encodable2718};
 use alloy_hardforks::EthereumHardforks;
@@ -78,7 +75,7 @@ fn raw_receipts(backend: &Backend, block: &Arc<ChainBlock>) -> Result<Vec<Bytes>
         return Ok(encoded.map(|receipt| receipt.encoded_2718().into()).collect());
     }
     // Before Byzantium receipts say the state after the transaction instead of whether it succeeded (EIP-658).
-    let roots = replayed(|| intermediate_roots(backend.chain(), block))?;
+    let roots = replayed(|| Ok(backend.chain().roots_between_transactions(block)?))?;
     let encoded = receipts.iter().zip(roots).map(|(receipt, root)| {
         let logs_bloom = receipt.bloom();
         let receipt = alloy_consensus::Receipt {

@@ -5,7 +5,7 @@ use crate::{
     Backend, MethodSet, RpcError,
     error::LIMIT_EXCEEDED,
     methods::Number,
-    replay::{Limits, Replay, ReplayError, intermediate_roots, parent_snapshot, recovered, replayed},
+    replay::{Limits, Replay, ReplayError, parent_snapshot, recovered, replayed},
 };
 use alloy_eips::BlockId;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256, map::B256Map};
@@ -27,7 +27,10 @@ pub(super) fn register(methods: &mut MethodSet) {
         "State root after each transaction of a block.",
         |backend, (hash, _): (B256, Option<Value>)| {
             let block = block_by_hash(backend, hash)?;
-            replayed(|| intermediate_roots(backend.chain(), &block))
+            if block.number() == 0 {
+                return Err(ReplayError::Genesis.into());
+            }
+            replayed(|| Ok(backend.chain().roots_between_transactions(&block)?))
         },
     );
     methods.slow(

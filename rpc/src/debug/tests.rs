@@ -115,7 +115,7 @@ fn collect_logs(call: &Value, logs: &mut Vec<Value>) {
         return;
     }
     let mut own: Vec<Value> = call["logs"].as_array().cloned().unwrap_or_default();
-    own.sort_by_key(|log| position(log));
+    own.sort_by_key(position);
     let mut own = own.into_iter().peekable();
     for (index, inner) in call["calls"].as_array().into_iter().flatten().enumerate() {
         while own.peek().is_some_and(|log| position(log) <= index as u64) {

@@ -49,12 +49,7 @@ pub(super) fn register(methods: &mut MethodSet) {
 
 fn context(block: &ChainBlock, index: usize) -> TransactionContext {
     let hash = *block.transactions()[index].tx_hash();
-    TransactionContext {
-        block_hash: Some(block.hash()),
-        tx_index: Some(index),
-        tx_hash: Some(hash),
-        ..Default::default()
-    }
+    TransactionContext { block_hash: Some(block.hash()), tx_index: Some(index), tx_hash: Some(hash) }
 }
 
 fn trace_transaction(

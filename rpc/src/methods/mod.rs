@@ -15,7 +15,7 @@ mod signature;
 pub(crate) use call::{InBatch, Method, Reply};
 pub(crate) use number::Number;
 pub(crate) use params::FromParams;
-pub(crate) use signature::{MethodDescription, Parameter};
+pub(crate) use signature::MethodDescription;
 
 use crate::{Backend, RpcError};
 use call::reply;

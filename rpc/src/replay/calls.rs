@@ -4,8 +4,7 @@ use super::{Limits, ReplayError, Transacted, call_state};
 use crate::{
     Backend,
     simulate::{
-        Attempt, Call, CallFailure, CallState, Checks, NotExecuted, Overrides, Simulation, apply_block, apply_state,
-        precompiles,
+        Attempt, Call, CallState, Checks, NotExecuted, Overrides, Simulation, apply_block, apply_state, precompiles,
     },
 };
 use alloy_consensus::Header;
@@ -18,7 +17,6 @@ use revm::{DatabaseCommit, Inspector, state::EvmState};
 pub(crate) type CallContextOf<'a> = crate::simulate::CallEvmContext<&'a mut CallState>;
 
 /// Calls that are traced, one after the other.
-#[expect(missing_debug_implementations, reason = "the precompiles have none")]
 pub(crate) struct TracedCalls {
     simulation: Simulation,
     header: Header,
@@ -94,7 +92,7 @@ impl TracedCalls {
         if let Some(stopped) = watch.stopped() {
             return Err(stopped);
         }
-        let outcome = outcome.map_err(|error| CallFailure::from(NotExecuted::from(error).into_failure(&attempt)))?;
+        let outcome = outcome.map_err(|error| NotExecuted::from(error).into_failure(&attempt))?;
         Ok((Transacted { environment: transaction, outcome, inspector }, environment))
     }
 

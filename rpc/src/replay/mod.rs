@@ -3,13 +3,12 @@
 //! [`Replay`] starts from the state of the parent and does what the block did before its first transaction; then it goes through the
 //! transactions one by one, each either unwatched ([`Replay::skip_to`]) or with an inspector ([`Replay::inspect`]). [`replayed`] is the frame around
 //! it: it ends with the answer for the client and tries once more when the database moved on in the middle. [`Limits`] bound time and memory, [`error`] says
-//! what can go wrong, [`parent`] has the states that are needed where the tries of the parent count, [`roots`] the state roots between the transactions.
+//! what can go wrong, [`parent`] has the state before a block, also with its tries.
 
 mod calls;
 mod error;
 mod limits;
 mod parent;
-mod roots;
 #[cfg(test)]
 pub(crate) mod suite;
 
@@ -17,7 +16,6 @@ pub(crate) use calls::TracedCalls;
 pub(crate) use error::ReplayError;
 pub(crate) use limits::Limits;
 pub(crate) use parent::{parent_snapshot, recovered};
-pub(crate) use roots::intermediate_roots;
 
 use crate::{
     Backend, RpcError,

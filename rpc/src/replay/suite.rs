@@ -5,8 +5,10 @@ use alloy_rlp::Decodable;
 use braid_chain::{Chain, ChainOptions, GenesisFile, PoolOptions, TransactionPool};
 use braid_runtime::Block;
 use braid_storage::Database;
+use jsonrpsee::RpcModule;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs::File, io::Read, path::Path, sync::Arc};
+use tokio::runtime::Runtime;
 
 /// The suite, unpacked.
 pub(crate) struct Suite {
@@ -52,7 +54,10 @@ impl Suite {
             chain.import(Block::decode(&mut blocks).unwrap()).unwrap();
         }
         let pool = TransactionPool::new(Arc::clone(&chain), PoolOptions::default());
-        Node { backend: Backend::new(chain, pool, None, Accounts::default(), RpcOptions::default()) }
+        let backend = Backend::new(chain, pool, None, Accounts::default(), RpcOptions::default());
+        let module = backend.methods().into_module();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        Node { backend, module, runtime }
     }
 
     /// Requests and expected replies of the cases whose names begin so.
@@ -84,14 +89,15 @@ pub(crate) struct Case {
 /// A node to ask.
 pub(crate) struct Node {
     pub(crate) backend: Arc<Backend>,
+    module: RpcModule<Arc<Backend>>,
+    runtime: Runtime,
 }
 
 impl Node {
     /// The whole reply to a request.
     pub(crate) fn reply(&self, request: &Value) -> Value {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-        let module = self.backend.methods().into_module();
-        let (reply, _) = runtime.block_on(module.raw_json_request(&request.to_string(), 1)).unwrap();
+        let reply = self.runtime.block_on(self.module.raw_json_request(&request.to_string(), 1));
+        let (reply, _) = reply.unwrap();
         serde_json::from_str(reply.get()).unwrap()
     }
 

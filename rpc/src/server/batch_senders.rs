@@ -51,3 +51,31 @@ fn raw_transaction(request: &Request<'_>) -> Option<Bytes> {
 fn decode(raw: &[u8]) -> Option<EthereumTxEnvelope<TxEip4844Variant>> {
     EthereumTxEnvelope::decode_2718_exact(raw).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_chain;
+    use alloy_eips::Encodable2718;
+
+    #[tokio::test]
+    async fn senders_are_known_before_the_calls_run() {
+        let backend = test_chain::backend(test_chain::dev_chain());
+        let transactions: Vec<_> = (0..3).map(|nonce| test_chain::transaction(nonce, None, Bytes::new())).collect();
+        let mut batch: Vec<String> = transactions
+            .iter()
+            .map(|transaction| {
+                let raw = Bytes::from(transaction.encoded_2718());
+                format!(r#"{{"id":1,"method":"eth_sendRawTransaction","params":["{raw}"]}}"#)
+            })
+            .collect();
+        batch.push(r#"{"id":1,"method":"eth_sendRawTransaction","params":["0x02"]}"#.to_owned());
+        let requests: Vec<_> = batch.iter().map(|text| Request::parse(text)).collect();
+        recover(&backend, &requests[..1]).await;
+        assert_eq!(backend.chain().senders().get(transactions[0].tx_hash()), None, "one alone is left to its call");
+        recover(&backend, &requests).await;
+        for transaction in &transactions {
+            assert_eq!(backend.chain().senders().get(transaction.tx_hash()), Some(transaction.signer()));
+        }
+    }
+}

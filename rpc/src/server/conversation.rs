@@ -8,7 +8,7 @@ use super::{
     dispatcher::Dispatcher,
 };
 use futures::{Stream, StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use std::{sync::Arc, task::Poll};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// What comes in.
@@ -42,7 +42,7 @@ pub(super) async fn converse(
             Some(Incoming::Message(message)) => {
                 connection.alive();
                 let mut call = Box::pin(answer(Arc::clone(&dispatcher), Arc::clone(&connection), message));
-                if let Poll::Pending = futures::poll!(&mut call) {
+                if futures::poll!(&mut call).is_pending() {
                     running.push(call);
                 }
             }

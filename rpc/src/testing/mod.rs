@@ -119,3 +119,51 @@ fn check_nonces(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::test_chain;
+    use alloy_eips::Encodable2718;
+    use alloy_primitives::{B256, Bytes};
+    use jsonrpsee::core::server::MethodsError;
+    use serde_json::{Value, json};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn blocks_are_built_to_order_and_committed() {
+        let backend = test_chain::backend(test_chain::dev_chain());
+        let module = backend.engine_methods().into_module();
+        let genesis = backend.chain().head().hash;
+        let attributes = json!({
+            "timestamp": "0x10",
+            "prevRandao": B256::ZERO,
+            "suggestedFeeRecipient": "0x0000000000000000000000000000000000000001",
+            "withdrawals": [],
+            "parentBeaconBlockRoot": B256::ZERO,
+        });
+        let raw = |nonce| Bytes::from(test_chain::transaction(nonce, None, Bytes::new()).encoded_2718());
+        let build = async |transactions: Value| {
+            let params = [json!(genesis), attributes.clone(), transactions, json!("0x62")];
+            module.call::<_, Value>("testing_buildBlockV1", params.to_vec()).await
+        };
+        let built = build(json!([raw(0), raw(1)])).await.unwrap();
+        assert_eq!(built["executionPayload"]["transactions"].as_array().unwrap().len(), 2);
+        assert_eq!(built["executionPayload"]["extraData"], "0x62");
+        assert!(built["executionRequests"].is_array() && built["blobsBundle"].is_object());
+        for (transactions, message) in
+            [(json!([raw(1)]), "nonce too high: address "), (json!([raw(0), raw(0)]), "nonce too low: address ")]
+        {
+            let Err(MethodsError::JsonRpc(error)) = build(transactions).await else { panic!("refused") };
+            assert_eq!(error.code(), -32000);
+            assert!(error.message().starts_with(message), "{error}");
+        }
+        // Without a list it is what the pool has.
+        assert_eq!(build(Value::Null).await.unwrap()["executionPayload"]["transactions"], json!([]));
+        backend.pool().add_raw(&raw(0), braid_chain::Origin::Local).unwrap();
+        let built = build(Value::Null).await.unwrap();
+        assert_eq!(built["executionPayload"]["transactions"], json!([raw(0)]));
+        assert_eq!(backend.chain().head().hash, genesis, "the chain stays as it is");
+
+        let hash: B256 = module.call("testing_commitBlockV1", [attributes, json!([raw(0)])].to_vec()).await.unwrap();
+        assert_eq!(backend.chain().head().hash, hash);
+    }
+}

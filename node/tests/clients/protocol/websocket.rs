@@ -110,7 +110,7 @@ impl Socket {
         }
     }
 
-    /// Whether the other side ends the connection.
+    /// Whether the other side ends the connection, before the time limit of reads.
     fn is_closed(&mut self) -> bool {
         loop {
             match self.receive_frame() {
@@ -182,10 +182,10 @@ fn broken_frames_end_one_connection_only() {
     for frame in frames {
         let mut socket = Socket::open(&node);
         socket.0.get_mut().write_all(frame).expect("it reads");
-        // A lenient server may answer instead; it may not wait for 2^63 bytes.
+        // A lenient server may answer that it is no request; it may not wait for 2^63 bytes.
         socket.0.get_ref().set_read_timeout(Some(Duration::from_secs(2))).expect("a socket");
-        let closed = socket.is_closed();
-        assert!(closed || Program::under_test() == Program::Anvil, "{frame:x?}");
+        let harmless = socket.receive_frame().is_ok() || socket.is_closed();
+        assert!(harmless || Program::under_test() == Program::Anvil, "{frame:x?}");
     }
     let mut socket = Socket::open(&node);
     socket.send([0xff, 0xfe]);
