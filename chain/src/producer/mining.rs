@@ -88,6 +88,12 @@ impl Producer {
     }
 }
 
+/// An interval may be longer than clocks can tell: then it is very long.
+fn after(time: Instant, interval: Duration) -> Instant {
+    const VERY_LONG: Duration = Duration::from_secs(1 << 32);
+    time.checked_add(interval).unwrap_or(time + VERY_LONG)
+}
+
 impl Shared {
     /// What the thread does.
     pub(super) fn run(&self) {
@@ -96,7 +102,7 @@ impl Shared {
         loop {
             let before = std::mem::replace(&mut interval, self.interval());
             if interval != before {
-                due = Instant::now() + interval.unwrap_or_default();
+                due = after(Instant::now(), interval.unwrap_or_default());
             }
             if !self.alarm.wait(interval.map(|_| due.saturating_duration_since(Instant::now()))) {
                 return;
@@ -106,7 +112,7 @@ impl Shared {
                 MiningMode::Manual => Ok(()),
                 MiningMode::Instant => self.make_all(),
                 MiningMode::Interval(interval) if Instant::now() >= due => {
-                    due = (due + interval).max(Instant::now());
+                    due = after(due, interval).max(Instant::now());
                     self.make(&mut self.turn(), Emptiness::Wanted).map(drop)
                 }
                 MiningMode::Interval(_) => Ok(()),

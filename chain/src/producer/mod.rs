@@ -153,9 +153,11 @@ impl Producer {
         Ok(is_later)
     }
 
-    /// Moves the clock of the chain by so many seconds. Gives how far it is from the real one now, in seconds.
-    pub fn increase_time(&self, seconds: i64) -> i64 {
-        self.shared.settings.lock().clock.advance(seconds)
+    /// Moves the clock of the chain by so many seconds, so that the next block is at least as much later than the last one: blocks made in
+    /// quick succession are ahead of the clock. Gives how far it is from the real one now, in seconds.
+    pub fn increase_time(&self, seconds: i64) -> Result<i64, ChainError> {
+        let last = self.shared.chain.head_block()?.header().timestamp;
+        Ok(self.shared.settings.lock().clock.advance(seconds, last))
     }
 
     /// Sets the clock of the chain, in seconds. Gives how far it is from the real one now, in seconds.

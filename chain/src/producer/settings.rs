@@ -55,7 +55,11 @@ impl Clock {
         real_time().saturating_add_signed(self.offset)
     }
 
-    pub(super) const fn advance(&mut self, seconds: i64) -> i64 {
+    /// Moves on from now, or from the last block, whichever is later. Back (by a negative number) only from now.
+    pub(super) fn advance(&mut self, seconds: i64, last: u64) -> i64 {
+        if seconds > 0 && last > self.now() {
+            self.set(last);
+        }
         self.offset = self.offset.saturating_add(seconds);
         self.offset
     }
@@ -155,7 +159,7 @@ mod tests {
         assert_eq!(timestamp(&settings, 1), future);
         settings.made(&Header { timestamp: future, ..Header::default() });
         assert!(timestamp(&settings, future).abs_diff(future) < 60);
-        assert!(settings.clock.advance(3600) >= 1_003_500);
+        assert!(settings.clock.advance(3600, future) >= 1_003_500);
         assert!(timestamp(&settings, future) >= future + 3600);
     }
 
@@ -166,6 +170,14 @@ mod tests {
         assert_eq!(timestamp(&settings, far), far + 1);
         settings.timestamp_interval = Some(12);
         assert_eq!(timestamp(&settings, far), far + 12);
+    }
+
+    #[test]
+    fn time_increases_from_a_last_block_that_is_ahead() {
+        let mut settings = settings();
+        let last = settings.clock.now() + 50;
+        settings.clock.advance(1000, last);
+        assert!(timestamp(&settings, last) >= last + 1000);
     }
 
     #[test]

@@ -87,6 +87,20 @@ pub(super) struct Finished {
 }
 
 impl Finished {
+    /// Whether it gave up because it could reach nobody: the words of package managers.
+    pub(super) fn is_offline(&self) -> bool {
+        const WORDS: [&str; 7] = [
+            "ENOTFOUND",
+            "EAI_AGAIN",
+            "ENETUNREACH",
+            "ECONNREFUSED",
+            "ETIMEDOUT",
+            "NewConnectionError",
+            "NameResolutionError",
+        ];
+        self.code != Some(0) && WORDS.iter().any(|word| self.stderr.contains(word) || self.stdout.contains(word))
+    }
+
     #[track_caller]
     pub(super) fn expect(&self, code: i32) -> &Self {
         assert_eq!(self.code, Some(code), "{}\nstdout:\n{}\nstderr:\n{}", self.name, self.stdout, self.stderr);

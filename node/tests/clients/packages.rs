@@ -72,12 +72,10 @@ impl Kit {
         }
         eprintln!("installing the packages of {} into {}:\n{wanted}", self.name, folder.display());
         let finished = if self.list == "package.json" { self.npm(&folder) } else { self.pip(&folder) }?;
-        if finished.code != Some(0) {
-            if is_offline(&finished) {
-                return skip(self.name, "the packages' registry cannot be reached");
-            }
-            finished.expect(0);
+        if finished.is_offline() {
+            return skip(self.name, "the packages' registry cannot be reached");
         }
+        finished.expect(0);
         fs::write(marker, wanted).expect("the target folder can be written");
         Some(folder)
     }
@@ -149,18 +147,4 @@ pub(super) fn skip<T>(what: &str, why: &str) -> Option<T> {
     // Without an output there is nobody to tell.
     let _ = writeln!(io::stderr(), "SKIPPED: {what}: {why}");
     None
-}
-
-/// Package managers give up for this reason in these words.
-fn is_offline(finished: &Finished) -> bool {
-    let words = [
-        "ENOTFOUND",
-        "EAI_AGAIN",
-        "ENETUNREACH",
-        "ECONNREFUSED",
-        "ETIMEDOUT",
-        "NewConnectionError",
-        "NameResolutionError",
-    ];
-    words.iter().any(|word| finished.stderr.contains(word) || finished.stdout.contains(word))
 }

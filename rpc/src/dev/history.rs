@@ -42,7 +42,7 @@ pub(super) fn register(methods: &mut MethodSet) {
         "anvil_reset(forking?: Object) -> Bool",
         "Goes back to the first block, as it was when this process began.",
         |backend, (forking,): (Option<Map<String, Value>>,)| {
-            if forking.is_some_and(|options| options.contains_key("forking") || options.contains_key("jsonRpcUrl")) {
+            if forking.is_some_and(|options| names_a_chain(&options)) {
                 return Err(RpcError::invalid_params("invalid argument 0: forking another chain is not supported"));
             }
             backend.required_producer()?.reset()?;
@@ -50,6 +50,15 @@ pub(super) fn register(methods: &mut MethodSet) {
         },
     );
     methods.alias("hardhat_reset", "anvil_reset");
+}
+
+/// Whether there is more to it than names without values, which libraries send when nothing was asked for.
+fn names_a_chain(options: &Map<String, Value>) -> bool {
+    options.values().any(|value| match value {
+        Value::Null => false,
+        Value::Object(options) => names_a_chain(options),
+        _ => true,
+    })
 }
 
 fn roll_back(backend: &Backend, blocks: u64) -> Result<(), RpcError> {

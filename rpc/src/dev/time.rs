@@ -9,7 +9,7 @@ pub(super) fn register(methods: &mut MethodSet) {
         |backend, (seconds,): (Number,)| {
             let seconds = i64::try_from(seconds.0)
                 .map_err(|_| RpcError::invalid_params("invalid argument 0: too many seconds"))?;
-            Ok(backend.required_producer()?.increase_time(seconds))
+            Ok(backend.required_producer()?.increase_time(seconds)?)
         },
     );
     methods.alias("anvil_increaseTime", "evm_increaseTime");
