@@ -1,6 +1,6 @@
 //! Blocks as the engine takes them: decoded, with their senders recovered.
 
-use crate::ChainSpec;
+use crate::{ChainSpec, senders};
 use alloy_consensus::{
     Header,
     crypto::RecoveryError,
@@ -9,7 +9,7 @@ use alloy_consensus::{
 use alloy_eips::eip4895::Withdrawal;
 use alloy_hardforks::EthereumHardforks;
 use alloy_primitives::{Address, B256, ChainId};
-use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
+use rayon::{iter::ParallelIterator, slice::ParallelSlice};
 use std::sync::OnceLock;
 
 /// A transaction as it stands in a block.
@@ -71,31 +71,46 @@ impl RecoveredBlock {
     pub fn recover_senders(
         block: &Block,
         spec: &ChainSpec,
-        known: impl Fn(usize) -> Option<Address> + Sync,
+        known: impl Fn(usize) -> Option<Address>,
     ) -> Result<Vec<Address>, RecoverError> {
         let number = block.header.number;
         let is_low_s = spec.is_homestead_active_at_block(number);
         let allows_chain_id = spec.is_spurious_dragon_active_at_block(number);
         let transactions = &block.body.transactions;
-        transactions
-            .par_iter()
-            .enumerate()
-            .map(|(index, transaction)| {
-                if let (Transaction::Legacy(legacy), false) = (transaction, allows_chain_id)
-                    && let Some(chain_id) = legacy.tx().chain_id
-                {
-                    return Err(RecoverError::ReplayProtection { index, chain_id });
-                }
-                if let Some(sender) = known(index)
-                    && (!is_low_s || transaction.signature().normalize_s().is_none())
-                {
-                    return Ok(sender);
-                }
-                let sender =
-                    if is_low_s { transaction.recover_signer() } else { transaction.recover_signer_unchecked() };
-                sender.map_err(|source| RecoverError::Signature { index, source })
+        let mut senders = vec![Address::ZERO; transactions.len()];
+        let mut unknown = Vec::new();
+        for (index, transaction) in transactions.iter().enumerate() {
+            if let (Transaction::Legacy(legacy), false) = (transaction, allows_chain_id)
+                && let Some(chain_id) = legacy.tx().chain_id
+            {
+                return Err(RecoverError::ReplayProtection { index, chain_id });
+            }
+            match known(index) {
+                Some(sender) if !is_low_s || transaction.signature().normalize_s().is_none() => senders[index] = sender,
+                _ => unknown.push(index),
+            }
+        }
+        let recovered: Vec<Result<Address, RecoverError>> = unknown
+            .par_chunks(senders::LANES)
+            .flat_map_iter(|group| {
+                let signed = group.iter().map(|index| senders::SignedHash::of(&transactions[*index]));
+                let signers = senders::recover_signers(&signed.collect::<Vec<_>>());
+                group.iter().zip(signers).map(|(index, signer)| {
+                    let transaction = &transactions[*index];
+                    match signer {
+                        Some(signer) if !is_low_s || transaction.signature().normalize_s().is_none() => Ok(signer),
+                        // This also says what is wrong.
+                        _ if is_low_s => transaction.recover_signer(),
+                        _ => transaction.recover_signer_unchecked(),
+                    }
+                    .map_err(|source| RecoverError::Signature { index: *index, source })
+                })
             })
-            .collect()
+            .collect();
+        for (index, sender) in unknown.into_iter().zip(recovered) {
+            senders[index] = sender?;
+        }
+        Ok(senders)
     }
 
     /// Pairs a block with senders that the caller already knows.

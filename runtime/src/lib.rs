@@ -16,6 +16,7 @@ mod evm;
 pub mod oracle;
 pub mod outcome;
 pub mod predict;
+pub mod senders;
 mod state;
 #[cfg(test)]
 mod test_blocks;

@@ -44,9 +44,10 @@ impl TransactionPool {
     /// # Errors
     /// [`PoolError::Signature`].
     pub fn recover(&self, transaction: PooledTransaction) -> Result<Recovered<PooledTransaction>, PoolError> {
-        // Known already where a batch was prepared. A claimed sender is never taken from outside, known or not.
-        let known = self.chain.senders().get(transaction.tx_hash());
-        if let Some(sender) = known.filter(|_| impersonated_sender(transaction.signature()).is_none()) {
+        // Known already where a batch was prepared. A claimed sender is never taken from outside, known or not, and an `s` in the upper half is left to the rules.
+        let signature = transaction.signature();
+        let is_usual = impersonated_sender(signature).is_none() && signature.normalize_s().is_none();
+        if let Some(sender) = self.chain.senders().get(transaction.tx_hash()).filter(|_| is_usual) {
             return Ok(Recovered::new_unchecked(transaction, sender));
         }
         let rules = &self.context().rules;

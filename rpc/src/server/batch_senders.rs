@@ -5,9 +5,10 @@
 
 use super::message::Request;
 use crate::Backend;
-use alloy_consensus::{EthereumTxEnvelope, TxEip4844Variant, transaction::SignerRecoverable};
+use alloy_consensus::{EthereumTxEnvelope, TxEip4844Variant};
 use alloy_eips::Decodable2718;
 use alloy_primitives::{Bytes, TxHash};
+use braid_runtime::senders::{LANES, SignedHash, recover_signers};
 use rayon::prelude::*;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -24,13 +25,17 @@ pub(super) async fn recover(backend: &Arc<Backend>, requests: &[Result<Request<'
     let backend = Arc::clone(backend);
     rayon::spawn(move || {
         let senders = backend.chain().senders();
-        transactions.par_iter().for_each(|raw| {
-            let Some(transaction) = decode(raw) else { return };
-            let hash: TxHash = *transaction.tx_hash();
-            if senders.get(&hash).is_none()
-                && let Ok(sender) = transaction.recover_signer()
-            {
-                senders.insert(hash, sender);
+        transactions.par_chunks(LANES).for_each(|group| {
+            let unknown = group.iter().filter_map(decode).filter(|transaction| {
+                // An `s` in the upper half is refused by the calls (EIP-2).
+                senders.get(transaction.tx_hash()).is_none() && transaction.signature().normalize_s().is_none()
+            });
+            let (hashes, signed): (Vec<TxHash>, Vec<SignedHash>) =
+                unknown.map(|transaction| (*transaction.tx_hash(), SignedHash::of(&transaction))).unzip();
+            for (hash, sender) in hashes.into_iter().zip(recover_signers(&signed)) {
+                if let Some(sender) = sender {
+                    senders.insert(hash, sender);
+                }
             }
         });
         // Nobody waits any more if the connection was closed.
@@ -48,7 +53,7 @@ fn raw_transaction(request: &Request<'_>) -> Option<Bytes> {
 }
 
 /// With or without the sidecar of blobs.
-fn decode(raw: &[u8]) -> Option<EthereumTxEnvelope<TxEip4844Variant>> {
+fn decode(raw: &Bytes) -> Option<EthereumTxEnvelope<TxEip4844Variant>> {
     EthereumTxEnvelope::decode_2718_exact(raw).ok()
 }
 
