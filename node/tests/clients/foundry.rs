@@ -183,7 +183,7 @@ fn cast_with(options: &[&str]) {
 
     // Failures say why.
     assert!(project.cast_fails(["call", &coin, "failWithReason()"]).contains("because of this"));
-    assert!(project.cast_fails(["call", &coin, "failWithPanic(uint256)", "0"]).contains("0x12"));
+    assert!(project.cast_fails(["call", &coin, "failWithPanic(uint256)", "0"]).contains("division"));
     let error = project.cast_fails(["call", &coin, "transfer(address,uint256)", OTHER, "1"]);
     assert!(error.contains("TooLittle") || error.contains("custom error") || error.contains("0x"), "{error}");
     assert!(
@@ -294,6 +294,8 @@ fn a_script_that_was_stopped_is_resumed() {
 #[test]
 fn tests_run_on_a_fork_of_the_node() {
     let Some(project) = Project::start::<&str>([]) else { return };
+    // Block 1, in which nothing is deployed yet.
+    project.node.call("evm_mine", json!([]));
     project.signed_script(&[]).succeed();
     let (coin, counter) = (project.deployed(0), project.deployed(1));
     let begin = Instant::now();

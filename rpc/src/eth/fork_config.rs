@@ -11,7 +11,10 @@ use alloy_hardforks::{EthereumHardfork, EthereumHardforks, ForkCondition};
 use alloy_primitives::{Address, Bytes};
 use braid_chain::Chain;
 use revm::precompile::{PrecompileSpecId, Precompiles};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
 pub(super) fn register(methods: &mut MethodSet) {
     methods.quick(
@@ -33,7 +36,7 @@ fn config(backend: &Backend) -> Result<EthConfig, RpcError> {
         .collect();
     // What is active at genesis counts as a fork at zero, if blobs are there already.
     let current = times.range(..=now).next_back().copied().unwrap_or(0);
-    let coming = || times.range(now + 1..).copied();
+    let coming = || times.range((Bound::Excluded(now), Bound::Unbounded)).copied();
     let (next, last) = (coming().next(), coming().next_back());
     let at = |time: u64| fork_config(chain, &genesis, time);
     let current = at(current).ok_or_else(|| RpcError::server("the current fork has no blobs, so no configuration"))?;
