@@ -9,6 +9,8 @@ mod mining;
 mod pending;
 mod settings;
 mod snapshots;
+#[cfg(test)]
+mod tests;
 
 pub use edits::StateEdit;
 pub use mining::MinedBlock;

@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn names_are_those_of_the_options() {
         let text = "block-time = 0.5\nno_mining = false\ndev = true\n[http]\nport = 1\ncorsdomain = [\"a\", \"b\"]\n";
-        assert_eq!(read(text).unwrap(), ["--block-time=0.5", "--dev", "--http.port=1", "--http.corsdomain=a,b"]);
+        assert_eq!(read(text).unwrap(), ["--block-time=0.5", "--dev", "--http.corsdomain=a,b", "--http.port=1"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `anvil_`, `hardhat_`, `evm_`: what development tools do to a chain.
 //!
 //! Each method is registered under the name that anvil gives it, and under those of Hardhat and Ganache where these have it too: `mining` makes blocks,
-//! `time` sets the clock, `state` changes accounts, `history` goes back, `dump` takes the state out and in, `tokens` finds the balances of tokens,
+//! `time` sets the clock, `state` changes accounts, `history` goes back, `dump` takes the state out and in,
 //! `about` tells what node this is.
 
 mod about;
@@ -10,7 +10,6 @@ mod history;
 mod mining;
 mod state;
 mod time;
-mod tokens;
 
 use crate::{Backend, MethodSet, RpcError};
 use braid_chain::Producer;
@@ -23,7 +22,6 @@ pub(crate) fn register(methods: &mut MethodSet) {
     state::register(methods);
     history::register(methods);
     dump::register(methods);
-    tokens::register(methods);
     about::register(methods);
 }
 
