@@ -31,7 +31,8 @@ fn flows() -> Option<(PathBuf, PathBuf)> {
     let marker = folder.join(".installed");
     let wanted = fs::read_to_string(source.join("setup.sh")).expect("the flows can be set up");
     if !fs::read_to_string(&marker).is_ok_and(|installed| installed == wanted) {
-        let setup = Driver::new("bash", &folder, Duration::from_secs(900)).arg(source.join("setup.sh")).arg(&folder).run();
+        let setup =
+            Driver::new("bash", &folder, Duration::from_secs(900)).arg(source.join("setup.sh")).arg(&folder).run();
         if setup.is_offline() {
             return skip("DeFi flows", "the packages' registry cannot be reached");
         }
@@ -73,7 +74,9 @@ fn replay(folder: &Path, node: &RunningNode, genesis: &Path) {
     for number in 1..=last {
         let block = node.call("debug_getRawBlock", json!([format!("{number:#x}")]));
         let block = block.as_str().expect("bytes").strip_prefix("0x").expect("hexadecimal");
-        blocks.extend((0..block.len()).step_by(2).map(|at| u8::from_str_radix(&block[at..at + 2], 16).expect("hexadecimal")));
+        blocks.extend(
+            (0..block.len()).step_by(2).map(|at| u8::from_str_radix(&block[at..at + 2], 16).expect("hexadecimal")),
+        );
     }
     let file = folder.join("blocks.rlp");
     fs::write(&file, blocks).expect("the temporary folder can be written");

@@ -37,13 +37,15 @@ fn all_cases_of_the_public_suite() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let Some(suite) = unpack(folder.path()) else { return };
     let (chain, secret) = (folder.path().join("chain"), folder.path().join("jwt.hex"));
-    fs::write(&secret, "0x7365637265747365637265747365637265747365637265747365637265747365").expect("it can be written");
+    fs::write(&secret, "0x7365637265747365637265747365637265747365637265747365637265747365")
+        .expect("it can be written");
     Driver::new(env!("CARGO_BIN_EXE_braid"), &suite.join("tests"), Duration::from_secs(60))
         .args(["import", "chain.rlp", "--genesis", "genesis.json", "--no-progress", "--datadir"])
         .arg(&chain)
         .succeed();
     let words = ["--http.api", "all", "--authrpc.port", "0", "--authrpc.jwtsecret"].map(AsRef::as_ref);
-    let node = RunningNode::start(words.into_iter().chain([secret.as_os_str(), "--datadir".as_ref(), chain.as_os_str()]));
+    let node =
+        RunningNode::start(words.into_iter().chain([secret.as_os_str(), "--datadir".as_ref(), chain.as_os_str()]));
     let runner = Driver::new("python3", &suite, Duration::from_secs(240))
         .args(["rpc_compat.py", node.http(), "tests", "--schemas", "result-schemas.json", "--timeout", "30", "-v"])
         .args(["--fcu", node.address_of("authrpc"), "--jwt"])

@@ -55,7 +55,8 @@ fn every_method_takes_anything_without_harm() {
     let values = values();
     let mut answered = 0;
     for method in &methods {
-        let mut lists: Vec<Value> = vec![json!(null), json!([]), json!({}), json!({ "address": 1 }), Value::Array(vec![Value::Null; 12])];
+        let mut lists: Vec<Value> =
+            vec![json!(null), json!([]), json!({}), json!({ "address": 1 }), Value::Array(vec![Value::Null; 12])];
         lists.extend(values.iter().map(|value| json!([value])));
         for (at, value) in values.iter().enumerate() {
             lists.push(json!([value, values[(at * 7 + 3) % values.len()]]));
@@ -75,7 +76,9 @@ fn every_method_takes_anything_without_harm() {
             answered += 1;
         }
         // What they have set must not stop the rest.
-        for (method, params) in [("evm_setAutomine", json!([true])), ("anvil_reset", json!([])), ("anvil_setChainId", json!([31337]))] {
+        for (method, params) in
+            [("evm_setAutomine", json!([true])), ("anvil_reset", json!([])), ("anvil_setChainId", json!([31337]))]
+        {
             let _ = node.try_call(method, params);
         }
         assert!(node.is_running(), "{method}:\n{}", node.output());

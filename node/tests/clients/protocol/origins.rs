@@ -34,7 +34,9 @@ fn a_preflight_is_answered() {
 fn every_answer_may_be_read_by_the_page() {
     let node = RunningNode::start::<&str>([]);
     // Errors too: without the header a page sees only that something went wrong.
-    for body in [r#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}"#, r#"{"jsonrpc":"2.0","id":1,"method":"none"}"#, "{"] {
+    for body in
+        [r#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}"#, r#"{"jsonrpc":"2.0","id":1,"method":"none"}"#, "{"]
+    {
         for origin in [PAGE, "http://localhost:3000", "null"] {
             let response = send(node.socket(), &Request::post(body).header("Origin", origin)).expect("an answer");
             let allowed = response.header("access-control-allow-origin");

@@ -175,7 +175,9 @@ fn batches_of_every_kind() {
         let answer = answer(&node, Value::Array((0..size).map(one).collect()).to_string());
         match answer.as_array() {
             Some(answers) if answers.len() == size => {
-                assert!(answers.iter().enumerate().all(|(id, answer)| answer["id"] == id && answer["result"].is_string()));
+                assert!(
+                    answers.iter().enumerate().all(|(id, answer)| answer["id"] == id && answer["result"].is_string())
+                );
             }
             Some(answers) => answers.iter().for_each(|answer| assert_error(answer, &[INVALID_REQUEST, -32005, -32010])),
             None => assert_error(&answer, &[INVALID_REQUEST, -32005, -32010]),
@@ -185,7 +187,8 @@ fn batches_of_every_kind() {
     // Many answers that are large each: as much as the limit allows, then errors; not without end.
     let address = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
     let big = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_call", "params": [{ "to": address }, "latest", { address: { "code": "0x620fffff5ff3" } }] });
-    let response = super::http::send(node.socket(), &super::http::Request::post(Value::Array(vec![big; 100]).to_string()));
+    let response =
+        super::http::send(node.socket(), &super::http::Request::post(Value::Array(vec![big; 100]).to_string()));
     let response = response.expect("an answer");
     assert!(response.body.len() < 512 << 20, "{}", response.body.len());
     assert_serves(&mut node);
@@ -216,7 +219,8 @@ fn requests_of_great_depth_or_length() {
     let method = "x".repeat(1 << 20);
     assert_error(&node.try_call(&method, json!([])).expect("an answer"), &[METHOD_NOT_FOUND, INVALID_REQUEST]);
     // Code that never ends is ended.
-    let endless = json!([{ "to": address, "gas": "0xffffffffffffffff" }, "latest", { address: { "code": "0x5b600056" } }]);
+    let endless =
+        json!([{ "to": address, "gas": "0xffffffffffffffff" }, "latest", { address: { "code": "0x5b600056" } }]);
     let answer = node.try_call("eth_call", endless).expect("an answer");
     assert!(answer.get("error").is_some(), "{answer}");
     assert_serves(&mut node);

@@ -38,7 +38,8 @@ fn other_methods_are_refused() {
 #[test]
 fn content_types() {
     let mut node = start();
-    let with = |kind: &str| send(node.socket(), &Request::post(CHAIN_ID).header("Content-Type", kind)).expect("an answer");
+    let with =
+        |kind: &str| send(node.socket(), &Request::post(CHAIN_ID).header("Content-Type", kind)).expect("an answer");
     for kind in ["application/json", "application/json; charset=utf-8", "Application/JSON"] {
         assert_chain_id(&with(kind));
     }
@@ -61,7 +62,8 @@ fn large_answers_are_compressed_on_request() {
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"rpc.discover","params":[]}"#;
     let plain = send(node.socket(), &Request::post(body)).expect("an answer");
     assert_eq!(plain.header("content-encoding"), None);
-    let packed = send(node.socket(), &Request::post(body).header("Accept-Encoding", "gzip, deflate, br")).expect("an answer");
+    let packed =
+        send(node.socket(), &Request::post(body).header("Accept-Encoding", "gzip, deflate, br")).expect("an answer");
     assert_eq!(packed.header("content-encoding"), Some("gzip"), "{:?}", packed.headers);
     assert_eq!(packed.body[..2], [0x1f, 0x8b], "the mark of the format");
     assert!(packed.body.len() * 2 < plain.body.len(), "{} of {}", packed.body.len(), plain.body.len());
@@ -73,9 +75,11 @@ fn bodies_of_every_length() {
     let ours = Program::under_test() == Program::Braid;
     // In pieces.
     let mut stream = connect(node.socket()).expect("it listens");
-    let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let head =
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
     let (first, second) = CHAIN_ID.split_at(10);
-    write!(stream, "{head}{:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n", first.len(), second.len()).expect("it reads");
+    write!(stream, "{head}{:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n", first.len(), second.len())
+        .expect("it reads");
     assert_chain_id(&receive(&mut BufReader::new(stream)).expect("an answer"));
     // After a permission, as curl asks for with larger bodies.
     let mut stream = connect(node.socket()).expect("it listens");
@@ -86,7 +90,9 @@ fn bodies_of_every_length() {
     stream.get_mut().write_all(CHAIN_ID.as_bytes()).expect("it reads");
     assert_chain_id(&receive(&mut stream).expect("an answer"));
     // Spaces are no harm.
-    assert_chain_id(&send(node.socket(), &Request::post(format!("{}{CHAIN_ID}\n\n", " ".repeat(1 << 16)))).expect("an answer"));
+    assert_chain_id(
+        &send(node.socket(), &Request::post(format!("{}{CHAIN_ID}\n\n", " ".repeat(1 << 16)))).expect("an answer"),
+    );
     // A megabyte of data in a call is nothing unusual.
     let call = format!(
         r#"{{"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{{"to":"0x{}","gas":"0xfffffff","data":"0x{}"}}]}}"#,
@@ -123,7 +129,9 @@ fn many_requests_on_one_connection() {
     stream.get_mut().write_all(&bytes).expect("it reads");
     for id in 0..50 {
         let response = receive(&mut stream).expect("an answer");
-        assert!(response.text().contains(&format!("\"id\":{id},")) || response.text().contains(&format!("\"id\":{id}}}")));
+        assert!(
+            response.text().contains(&format!("\"id\":{id},")) || response.text().contains(&format!("\"id\":{id}}}"))
+        );
     }
     assert_serves(&mut node);
 }
