@@ -89,7 +89,7 @@ impl Backend {
     ) -> Arc<Self> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
         let instance = keccak256([now.to_be_bytes(), u128::from(std::process::id()).to_be_bytes()].concat());
-        let slow = SlowCalls::new(options.slow_calls, options.waiting_calls, options.call_timeout);
+        let slow = SlowCalls::new(options.slow_calls, options.waiting_calls);
         let (gas_prices, fee_histories) = <_>::default();
         let (moved, moves) = watch::channel(());
         chain.watch_head(move |_| {

@@ -1,27 +1,21 @@
 //! A bounded pool for calls that may take long.
 
 use crate::{RpcError, error::LIMIT_EXCEEDED};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Runs slow calls: so many at once, so many more in line, each for so long.
+/// Runs slow calls: so many at once, so many more in line. How long one may take is for the call itself to see to.
 #[derive(Debug)]
 pub(crate) struct SlowCalls {
     running: Semaphore,
     waiting: Semaphore,
-    time: Duration,
 }
 
 impl SlowCalls {
-    /// `running` calls at once; `waiting` more stand in line, others are refused; `time` is how long one may take.
-    pub(crate) fn new(running: usize, waiting: usize, time: Duration) -> Arc<Self> {
+    /// `running` calls at once; `waiting` more stand in line, others are refused.
+    pub(crate) fn new(running: usize, waiting: usize) -> Arc<Self> {
         let (running, waiting) = (running.max(1), running.max(1) + waiting);
-        Arc::new(Self { running: Semaphore::new(running), waiting: Semaphore::new(waiting), time })
-    }
-
-    /// How long a call may take.
-    pub(crate) const fn time_limit(&self) -> Duration {
-        self.time
+        Arc::new(Self { running: Semaphore::new(running), waiting: Semaphore::new(waiting) })
     }
 
     /// Runs a call on a thread of its own as soon as it is its turn.

@@ -39,8 +39,8 @@ fn programs() -> Option<PathBuf> {
     };
     let is_there = run("apt-get", &["download", "-q", "prometheus"])
         || run("apt-get", &["update", "-q"]) && run("apt-get", &["download", "-q", "prometheus"]);
-    let package = fs::read_dir(&folder).expect("it was made").flatten().map(|entry| entry.path());
-    let package = package.filter(|path| path.extension().is_some_and(|extension| extension == "deb")).next();
+    let mut packages = fs::read_dir(&folder).expect("it was made").flatten().map(|entry| entry.path());
+    let package = packages.find(|path| path.extension().is_some_and(|extension| extension == "deb"));
     let (true, Some(package)) = (is_there, package) else {
         return skip("prometheus", "its package could not be fetched");
     };

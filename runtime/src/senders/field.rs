@@ -322,9 +322,9 @@ mod tests {
         let root = a.square().square_root();
         let same = root.sub(a).is_zero() | root.add(a).is_zero();
         assert_eq!(same, u8::MAX, "a root of a square");
-        for lane in 0..LANES {
-            assert_eq!(a.is_zero() >> lane & 1 == 1, (x[lane] % P).is_zero());
-            assert_eq!(a.is_odd() >> lane & 1 == 1, (x[lane] % P).bit(0));
+        for (lane, x) in x.into_iter().enumerate() {
+            assert_eq!(a.is_zero() >> lane & 1 == 1, (x % P).is_zero());
+            assert_eq!(a.is_odd() >> lane & 1 == 1, (x % P).bit(0));
         }
         let chosen = select(0b1010_0101, a, b).store();
         for lane in 0..LANES {

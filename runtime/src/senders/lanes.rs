@@ -139,11 +139,11 @@ wide! {
                 let column = column(std::array::from_fn(|lane| digits[lane].map_or(0, |digits| digits.halves[half][place].into())));
                 let opposite = (0..LANES).filter(|lane| digits[*lane].is_some_and(|digits| digits.negative[half]));
                 let negative = column.negative ^ opposite.fold(0, |mask, lane| mask | 1 << lane);
-                let x_of = |index: usize| if half == 0 { multiples[index].x } else { turned[index] };
-                let (mut x, mut y) = (x_of(0), multiples[0].y);
-                for index in 1..8 {
-                    let here = _mm512_cmpeq_epi64_mask(column.magnitude, splat(index as u64 + 1));
-                    (x, y) = (select(here, x, x_of(index)), select(here, y, multiples[index].y));
+                let (mut x, mut y) = (if half == 0 { multiples[0].x } else { turned[0] }, multiples[0].y);
+                for ((multiple, turned), digit) in multiples.iter().zip(&turned).zip(1..).skip(1) {
+                    let here = _mm512_cmpeq_epi64_mask(column.magnitude, splat(digit));
+                    let place = if half == 0 { multiple.x } else { *turned };
+                    (x, y) = (select(here, x, place), select(here, y, multiple.y));
                 }
                 sum.add(column.nonzero, x, select(negative, y, y.negate()));
             }
