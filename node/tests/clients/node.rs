@@ -184,10 +184,11 @@ impl Drop for RunningNode {
     }
 }
 
-/// The socket of an address such as `http://127.0.0.1:8545`.
+/// The socket of an address such as `http://127.0.0.1:8545/path`.
 pub(super) fn authority(url: &str) -> SocketAddr {
     let (_, address) = url.split_once("://").unwrap_or_else(|| panic!("{url} is no URL"));
-    address.trim_end_matches('/').parse().unwrap_or_else(|_| panic!("{url} has no numeric address"))
+    let (address, _) = address.split_once('/').unwrap_or((address, ""));
+    address.parse().unwrap_or_else(|_| panic!("{url} has no numeric address"))
 }
 
 /// Keeps what a pipe brings, and hands its lines on as long as somebody listens.

@@ -47,7 +47,7 @@ fn all_cases_of_the_public_suite() {
     let node =
         RunningNode::start(words.into_iter().chain([secret.as_os_str(), "--datadir".as_ref(), chain.as_os_str()]));
     let runner = Driver::new("python3", &suite, Duration::from_secs(240))
-        .args(["rpc_compat.py", node.http(), "tests", "--schemas", "result-schemas.json", "-v"])
+        .args(["rpc_compat.py", node.http(), "tests", "--schemas", "result-schemas.json", "--timeout", "30", "-v"])
         .args(["--fcu", node.address_of("authrpc"), "--jwt"])
         .arg(secret);
     let output = runner.succeed();

@@ -72,8 +72,10 @@ fn what_is_no_request_is_invalid() {
 
 #[test]
 fn every_id_comes_back_as_it_was() {
+    if !Program::under_test().is_ours("ids of every kind") {
+        return;
+    }
     let node = start();
-    let anvil = Program::under_test() == Program::Anvil;
     for id in [
         "0",
         "1",
@@ -86,9 +88,6 @@ fn every_id_comes_back_as_it_was() {
         "\"\\u00e9\\\"\"",
         "null",
     ] {
-        if anvil && id == "null" {
-            continue;
-        }
         let body = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"eth_chainId\",\"params\":[]}}");
         let answer = answer(&node, body);
         assert_eq!(answer["id"], serde_json::from_str::<Value>(id).expect("JSON"), "{answer}");
@@ -102,6 +101,9 @@ fn every_id_comes_back_as_it_was() {
 
 #[test]
 fn parameters_may_be_missing_but_not_wrong() {
+    if !Program::under_test().is_ours("parameters that are missing or wrong") {
+        return;
+    }
     let mut node = start();
     for params in ["", ",\"params\":null", ",\"params\":[]"] {
         let body = format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_chainId\"{params}}}");
@@ -114,7 +116,6 @@ fn parameters_may_be_missing_but_not_wrong() {
     }
     let call = json!({ "from": address, "to": address, "input": "0x", "data": "0x", "chain": "mainnet", "hardfork": "x", "networkId": 1, "gasPrice": null });
     assert_eq!(node.call("eth_call", json!([call])), "0x");
-    let ours = Program::under_test() == Program::Braid;
     let long = format!("0x{}", "f".repeat(1 << 20));
     for (method, params) in [
         ("eth_getBalance", json!([])),
@@ -136,13 +137,8 @@ fn parameters_may_be_missing_but_not_wrong() {
         ("eth_feeHistory", json!(["x", "latest", []])),
         ("eth_getStorageAt", json!([address, "zz", "latest"])),
     ] {
-        let answer = node.try_call(method, params.clone()).expect("an answer");
-        let codes: &[i64] = if ours { &[INVALID_PARAMS] } else { &[INVALID_PARAMS, -32000, -32603] };
-        if ours || answer.get("error").is_some() {
-            let shown: String = params.to_string().chars().take(100).collect();
-            assert!(answer.get("error").is_some(), "{method} {shown}: {answer}");
-            assert_error(&answer, codes);
-        }
+        let answer = node.try_call(method, params).expect("an answer");
+        assert_error(&answer, &[INVALID_PARAMS]);
     }
     // Bytes that are no transaction.
     for raw in ["0x", "0x00", "0x02", "0xc0", "0xffffffff", "0x02f8ff", "0x7f00", "0x05c0"] {
@@ -196,6 +192,9 @@ fn batches_of_every_kind() {
 
 #[test]
 fn requests_of_great_depth_or_length() {
+    if !Program::under_test().is_ours("great depth") {
+        return;
+    }
     let mut node = start();
     // Within the parameters, where a server may parse late.
     for depth in [100, 1_000, 100_000] {

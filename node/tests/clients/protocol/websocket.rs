@@ -128,14 +128,14 @@ fn start() -> RunningNode {
 
 #[test]
 fn messages_and_what_is_none() {
+    if !Program::under_test().is_ours("messages in detail") {
+        return;
+    }
     let mut node = start();
     let mut socket = Socket::open(&node);
     assert_eq!(socket.call("eth_chainId", json!([]))["result"], "0x7a69");
     // Errors end a message, not the connection.
     for (text, codes) in [("{", [-32700, -32600]), ("[]", [-32600, -32700]), ("7", [-32600, -32700])] {
-        if Program::under_test() == Program::Anvil {
-            break;
-        }
         socket.send(text);
         let answer = socket.receive();
         assert!(codes.contains(&answer["error"]["code"].as_i64().unwrap_or_default()), "{text}: {answer}");
@@ -202,6 +202,9 @@ fn broken_frames_end_one_connection_only() {
 
 #[test]
 fn subscriptions() {
+    if !Program::under_test().is_ours("subscriptions in detail") {
+        return;
+    }
     let mut node = start();
     let mut socket = Socket::open(&node);
     let heads = socket.call("eth_subscribe", json!(["newHeads"]))["result"].clone();
@@ -209,7 +212,7 @@ fn subscriptions() {
     assert!(heads.is_string() && pending.is_string() && heads != pending);
     for wrong in [json!([]), json!(["nothing"]), json!([5]), json!(["logs", { "address": 5 }])] {
         let answer = socket.call("eth_subscribe", wrong.clone());
-        assert!(answer.get("error").is_some() || Program::under_test() == Program::Anvil, "{wrong}: {answer}");
+        assert!(answer.get("error").is_some(), "{wrong}: {answer}");
     }
     // Sent on another connection, told on this one: first that it waits, then its block.
     let [from, to] = ["0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"];
@@ -252,11 +255,11 @@ fn a_subscriber_who_does_not_read_harms_nobody() {
     reader.call("eth_subscribe", json!(["newHeads"]));
     // Far more than the buffers of sockets hold.
     let reading = thread::spawn(move || {
-        for expected in 1..=1000_u64 {
+        for expected in 1..=400_u64 {
             assert_eq!(reader.receive()["params"]["result"]["number"], format!("{expected:#x}"));
         }
     });
-    for _ in 0..10 {
+    for _ in 0..4 {
         node.call("anvil_mine", json!(["0x64"]));
     }
     reading.join().expect("each head, in order");

@@ -148,6 +148,33 @@ def failures_are_decoded():
 
 
 @step
+def a_transaction_with_a_blob():
+    blob = bytes(31) + b"\x01" + bytes(131_072 - 32)
+    before = web3.eth.get_block("latest")
+    fields = {
+        "type": 3,
+        "to": OTHER,
+        "value": 0,
+        "gas": 21_000,
+        "maxFeePerGas": web3.eth.gas_price * 2,
+        "maxPriorityFeePerGas": 10**9,
+        "maxFeePerBlobGas": 10**9,
+        "nonce": web3.eth.get_transaction_count(account.address),
+        "chainId": 31337,
+    }
+    raw = account.sign_transaction(fields, blobs=[blob]).raw_transaction
+    receipt = mined(web3.eth.send_raw_transaction(raw))
+    assert receipt.type == 3 and receipt.blobGasUsed == 131_072, receipt
+    block = web3.eth.get_block(receipt.blockNumber)
+    assert block.blobGasUsed == 131_072 and block.number > before.number
+    assert len(web3.eth.get_transaction(receipt.transactionHash).blobVersionedHashes) == 1
+    # Without its blob it is no longer what is sent, and proofs that do not fit are noticed.
+    broken = bytearray(raw)
+    broken[len(raw) // 2] ^= 1
+    raises(Web3RPCError, lambda: web3.eth.send_raw_transaction(bytes(broken)))
+
+
+@step
 def filters():
     events = coin.events.Transfer.create_filter(from_block="latest")
     blocks = web3.eth.filter("latest")
