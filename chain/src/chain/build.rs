@@ -35,9 +35,14 @@ impl Chain {
     ) -> Result<Option<BuiltPayload>, ChainError> {
         let below = self.tree.read().parent(&parent).ok_or(ChainError::UnknownBlock(parent))?.header;
         self.build_with(parent, attributes, overrides, |template| {
-            let candidates = source.best(&below, template.base_fee(), template.gas_limit());
+            let candidates = source.best(&below, template.base_fee(), self.worth_looking_at(&template));
             is_wanted(&candidates).then_some(candidates)
         })
+    }
+
+    /// Gas limits of the candidates for a block, in gas: transactions use less than their limits.
+    fn worth_looking_at(&self, template: &Template) -> u64 {
+        template.gas_limit().saturating_mul(self.gas_use.lock().scale())
     }
 
     /// The header of a block with these attributes on `parent`, as far as it is known before its transactions are. Whether proof of work has ended
@@ -67,7 +72,8 @@ impl Chain {
         let template = Template::new(&below.header, below.total_difficulty, attributes, &self.spec).with(overrides);
         let Some(candidates) = candidates(&template) else { return Ok(None) };
         let snapshot = self.snapshot(parent)?;
-        let builder = Builder { engine: executor.engine(), parent: &snapshot, spec: &self.spec };
+        let mut gas_use = self.gas_use.lock();
+        let builder = Builder { engine: executor.engine(), parent: &snapshot, spec: &self.spec, gas_use: &mut gas_use };
         let built = builder.build(template, candidates)?;
         let block = TreeBlock { block: Arc::clone(&built.block), total_difficulty: built.total_difficulty };
         self.tree.write().insert(block);
@@ -86,7 +92,7 @@ impl Chain {
         }
         let source = Arc::clone(&self.source.read());
         let built = self.build_with(head, &attributes, &HeaderOverrides::default(), |template| {
-            Some(source.best(&parent, template.base_fee(), template.gas_limit()))
+            Some(source.best(&parent, template.base_fee(), self.worth_looking_at(&template)))
         })?;
         let built = built.ok_or(ChainError::UnknownBlock(head))?;
         self.payloads.lock().insert(id, Arc::new(built));

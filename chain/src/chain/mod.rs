@@ -30,7 +30,7 @@ pub use view::{BlockReceipts, ChainBlock, StateView, TransactionPlace};
 use crate::{
     execution::Executor,
     execution_engine::ForkChoiceState,
-    payload::{NoTransactions, PayloadStore, TransactionSource},
+    payload::{GasUse, NoTransactions, PayloadStore, TransactionSource},
     senders::SenderCache,
 };
 use alloy_primitives::B256;
@@ -42,11 +42,13 @@ use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
 use recent::RecentTransactions;
 use std::sync::Arc;
-use tree::Tree;
+use tree::{Surplus, Tree};
+use view::ByTransactions;
 use watch::Watchers;
 
-/// Blocks that are kept for those who look at them.
+/// Blocks that are kept for those who look at them, about; and transactions in them.
 const VIEWED_BLOCKS: usize = 64;
+const VIEWED_TRANSACTIONS: u64 = 50_000;
 
 /// A chain. All methods can be called from any thread; blocks come in one at a time.
 #[derive(Debug)]
@@ -63,10 +65,12 @@ pub struct Chain {
     senders: SenderCache,
     folding: Folding,
     /// Blocks that were looked at.
-    viewed: Cache<B256, Arc<ChainBlock>>,
+    viewed: Cache<B256, Arc<ChainBlock>, ByTransactions>,
     /// Where the transactions of canonical blocks in memory are.
     recent: Mutex<RecentTransactions>,
     watchers: Watchers,
+    /// What blocks of our own are filled by.
+    gas_use: Mutex<GasUse>,
     pub(crate) fork_choice: RwLock<ForkChoiceState>,
     pub(crate) payloads: Mutex<PayloadStore>,
     pub(crate) source: RwLock<Arc<dyn TransactionSource>>,
@@ -89,9 +93,10 @@ impl Chain {
             invalid: Mutex::default(),
             senders: SenderCache::default(),
             folding,
-            viewed: Cache::new(VIEWED_BLOCKS),
+            viewed: Cache::with_weighter(VIEWED_BLOCKS, VIEWED_TRANSACTIONS, ByTransactions),
             recent: Mutex::default(),
             watchers: Watchers::default(),
+            gas_use: Mutex::default(),
             fork_choice: RwLock::default(),
             payloads: Mutex::default(),
             source: RwLock::new(Arc::new(NoTransactions)),
@@ -164,11 +169,13 @@ impl Chain {
 
     /// Begins to write the lowest canonical blocks if there are enough. Waits when writing falls far behind.
     fn fold(&self) -> Result<(), ChainError> {
-        let ChainOptions { blocks_in_memory, blocks_per_commit, .. } = self.options;
-        let batch = blocks_per_commit.max(1);
+        let ChainOptions { blocks_in_memory, transactions_in_memory, blocks_per_commit, .. } = self.options;
         self.settle()?;
-        let above = |tree: &Tree| tree.depth().saturating_sub(blocks_in_memory);
-        if above(&self.tree.read()) >= 2 * batch {
+        let surplus = |tree: &Tree| tree.surplus(blocks_in_memory, transactions_in_memory);
+        // Large blocks are written one by one.
+        let batch_of = |surplus: &Surplus| if surplus.is_crowded { 1 } else { blocks_per_commit.max(1) };
+        let found = surplus(&self.tree.read());
+        if found.blocks >= 2 * batch_of(&found) {
             self.folding.wait();
             self.settle()?;
         }
@@ -176,8 +183,9 @@ impl Chain {
             // It may have become idle since the last look.
             self.settle()?;
             let tree = self.tree.read();
-            if above(&tree) >= batch {
-                self.folding.begin(tree.lowest(above(&tree)));
+            let found = surplus(&tree);
+            if found.blocks >= batch_of(&found) {
+                self.folding.begin(tree.lowest(found.blocks));
             }
         }
         Ok(())

@@ -11,6 +11,8 @@ pub struct ChainOptions {
     /// Blocks of the canonical branch that stay in memory above the durable ones, so that a reorganisation among them does not touch
     /// the disk.
     pub blocks_in_memory: usize,
+    /// Transactions in these blocks, beyond which the lowest are written earlier: large blocks take a lot of memory.
+    pub transactions_in_memory: usize,
     /// Blocks written in one transaction, once so many more are there.
     pub blocks_per_commit: usize,
     /// Most blocks below the last written one at which a branch may leave the stored chain.
@@ -25,6 +27,7 @@ impl Default for ChainOptions {
         Self {
             execution: EngineConfig::default(),
             blocks_in_memory: 64,
+            transactions_in_memory: 100_000,
             blocks_per_commit: 16,
             deepest_branch: 1024,
             early_receipts: true,

@@ -32,6 +32,15 @@ pub(super) struct Parent {
     pub(super) total_difficulty: U256,
 }
 
+/// Canonical blocks that do not need to stay in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Surplus {
+    /// How many.
+    pub(super) blocks: usize,
+    /// Whether that is because of their transactions.
+    pub(super) is_crowded: bool,
+}
+
 /// What happened to the canonical branch.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Switch {
@@ -114,6 +123,19 @@ impl Tree {
     /// Number of canonical blocks above the base.
     pub(super) fn depth(&self) -> usize {
         self.canonical.len()
+    }
+
+    /// How many of the lowest canonical blocks are too many, if so many blocks and transactions may stay. The highest always stays.
+    pub(super) fn surplus(&self, blocks: usize, transactions: usize) -> Surplus {
+        let mut kept_transactions = 0;
+        let fitting = self.canonical.iter().rev().take_while(|hash| {
+            let before = kept_transactions;
+            kept_transactions += self.blocks[*hash].block.body.transactions.len();
+            before == 0 || kept_transactions <= transactions
+        });
+        let fitting = fitting.count();
+        let depth = self.depth();
+        Surplus { blocks: depth - fitting.min(blocks).min(depth), is_crowded: fitting < blocks.min(depth) }
     }
 
     /// The lowest canonical blocks above the base.

@@ -11,6 +11,7 @@ use braid_runtime::Transaction;
 use braid_storage::{
     AccountProof, AccountRecord, Body, ExecutedBlock, Head, PastState, Receipt, Snapshot, StorageError,
 };
+use quick_cache::Weighter;
 use revm::{
     database_interface::DatabaseRef,
     state::{AccountInfo, Bytecode},
@@ -69,6 +70,16 @@ impl ChainBlock {
     /// The transactions, in order.
     pub fn transactions(&self) -> &[Transaction] {
         &self.body().transactions
+    }
+}
+
+/// What a block costs in memory, about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ByTransactions;
+
+impl Weighter<B256, Arc<ChainBlock>> for ByTransactions {
+    fn weight(&self, _hash: &B256, block: &Arc<ChainBlock>) -> u64 {
+        block.transactions().len() as u64 + 16
     }
 }
 

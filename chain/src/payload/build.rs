@@ -1,6 +1,6 @@
 //! A block is made: a header that follows from the parent, the candidates that can be executed, and what execution says.
 
-use super::{HeaderOverrides, PayloadAttributes};
+use super::{GasUse, HeaderOverrides, PayloadAttributes};
 use crate::{
     ChainError, InvalidReason,
     consensus::{gas_limits, next_base_fee, next_difficulty, next_excess_blob_gas, parent_gas_limit},
@@ -120,6 +120,7 @@ pub(crate) struct Builder<'a> {
     pub(crate) engine: &'a mut Engine,
     pub(crate) parent: &'a Snapshot,
     pub(crate) spec: &'a ChainSpec,
+    pub(crate) gas_use: &'a mut GasUse,
 }
 
 impl Builder<'_> {
@@ -147,6 +148,7 @@ impl Builder<'_> {
             let hints = AccessHints::Predicted;
             let index = match self.engine.execute_block(self.parent, &block, self.spec, hints, outputs) {
                 Ok(outcome) => {
+                    self.gas_use.learn(block.transactions(), &outcome.receipts);
                     let built = self.seal(block, outcome, template.total_difficulty)?;
                     return Ok(BuiltPayload { invalid, ..built });
                 }
@@ -154,7 +156,11 @@ impl Builder<'_> {
                     invalid.push((*chosen[index].tx_hash(), error.to_string()));
                     index
                 }
-                Err(BlockError::Invalid(InvalidBlock::BlockGasExceeded { index, .. })) => index,
+                Err(BlockError::Invalid(InvalidBlock::BlockGasExceeded { index, .. })) => {
+                    // Those before used more than was expected.
+                    chosen.truncate(index);
+                    continue;
+                }
                 Err(error) => return Err(error.into()),
             };
             // What the same sender sent later cannot be executed without this one.
@@ -167,7 +173,7 @@ impl Builder<'_> {
         }
     }
 
-    /// The candidates that fit into the block by their gas limits and blobs.
+    /// The candidates that fit into the block by the gas that they will probably use, and by their blobs.
     fn fitting(&self, template: &Template, candidates: Vec<Recovered<Transaction>>) -> Vec<Recovered<Transaction>> {
         let mut gas_left = template.header.gas_limit;
         let params = self.spec.blob_params(template.header.timestamp);
@@ -177,7 +183,7 @@ impl Builder<'_> {
             let blob_gas = tx.blob_gas_used().unwrap_or_default();
             let fits = tx.gas_limit() <= gas_left && blob_gas <= blob_gas_left && !skipped.contains(&tx.signer());
             if fits {
-                gas_left -= tx.gas_limit();
+                gas_left -= self.gas_use.estimate(tx.inner());
                 blob_gas_left -= blob_gas;
             } else {
                 skipped.insert(tx.signer());

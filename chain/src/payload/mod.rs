@@ -5,6 +5,7 @@
 
 mod attributes;
 mod build;
+mod gas_use;
 mod source;
 mod store;
 
@@ -13,4 +14,5 @@ pub use build::BuiltPayload;
 pub use source::{NoTransactions, TransactionSource};
 
 pub(crate) use build::{Builder, Template};
+pub(crate) use gas_use::GasUse;
 pub(crate) use store::PayloadStore;
