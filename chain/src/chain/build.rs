@@ -35,7 +35,7 @@ impl Chain {
     ) -> Result<Option<BuiltPayload>, ChainError> {
         let below = self.tree.read().parent(&parent).ok_or(ChainError::UnknownBlock(parent))?.header;
         self.build_with(parent, attributes, overrides, |template| {
-            let candidates = source.best(&below, template.base_fee(), self.worth_looking_at(&template));
+            let candidates = source.best(&below, template.base_fee(), self.worth_looking_at(template));
             is_wanted(&candidates).then_some(candidates)
         })
     }
@@ -92,7 +92,7 @@ impl Chain {
         }
         let source = Arc::clone(&self.source.read());
         let built = self.build_with(head, &attributes, &HeaderOverrides::default(), |template| {
-            Some(source.best(&parent, template.base_fee(), self.worth_looking_at(&template)))
+            Some(source.best(&parent, template.base_fee(), self.worth_looking_at(template)))
         })?;
         let built = built.ok_or(ChainError::UnknownBlock(head))?;
         self.payloads.lock().insert(id, Arc::new(built));
