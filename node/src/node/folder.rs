@@ -50,18 +50,12 @@ pub(crate) struct Opened {
 impl Folder {
     /// The folder that the options name, or a temporary one.
     pub(crate) fn new(options: &NodeOptions) -> eyre::Result<Self> {
-        let temporary = match &options.datadir {
-            Some(_) => None,
-            None => {
-                Some(tempfile::Builder::new().prefix("braid-").tempdir().wrap_err("cannot make a temporary folder")?)
-            }
+        let Some(path) = &options.datadir else {
+            let temporary = tempfile::Builder::new().prefix("braid-").tempdir();
+            let temporary = temporary.wrap_err("cannot make a temporary folder")?;
+            return Ok(Self { path: temporary.path().to_path_buf(), temporary: Some(temporary) });
         };
-        let path = match (&options.datadir, &temporary) {
-            (Some(path), _) => path.clone(),
-            (None, Some(temporary)) => temporary.path().to_path_buf(),
-            (None, None) => unreachable!("one of them is there"),
-        };
-        Ok(Self { path, temporary })
+        Ok(Self { path: path.clone(), temporary: None })
     }
 
     pub(crate) fn path(&self) -> &Path {
