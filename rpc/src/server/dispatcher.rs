@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Backend, MethodSet, RpcError,
     error::METHOD_NOT_FOUND,
-    methods::{InBatch, Method, Reply},
+    methods::{InBatch, Later, Method, Reply},
 };
 use futures::FutureExt;
 use jsonrpsee::{Extensions, types::Params};
@@ -146,25 +146,20 @@ impl Dispatcher {
     ) {
         let since = Instant::now();
         let params = Params::new(request.params.map(RawValue::get));
-        let (reply, metrics) = match self.methods.get(&*request.method) {
-            Some(Endpoint { method: Method::Quick(call), metrics }) => {
-                // A defect in one method must not take the connection with it.
-                let reply = catch_unwind(AssertUnwindSafe(|| call(&params)));
-                (reply.unwrap_or_else(|_| self.panicked(&request.method)), metrics)
-            }
-            Some(Endpoint { method: Method::Waiting(call), metrics }) => {
-                let mut extensions = Extensions::new();
-                if let Some(scope) = scope {
-                    extensions.insert(scope.clone());
+        let Some(Endpoint { method, metrics }) = self.methods.get(&*request.method) else {
+            self.metrics.unknown.count(since, false);
+            return request.id.map_or((), |id| write_error(out, Some(id), &unknown_method(&request.method)));
+        };
+        let reply = match method {
+            Method::Quick(call) => Self::guarded(&request.method, || call(&params)),
+            Method::Waiting(call) => self.wait_for(&**call, request, params, scope, in_batch).await,
+            Method::Brief(attempt, call) => {
+                match Self::guarded(&request.method, || attempt(&params).map_or(Ok(None), |reply| reply.map(Some))) {
+                    Ok(Some(reply)) => Ok(reply),
+                    Ok(None) => self.wait_for(&**call, request, params, scope, in_batch).await,
+                    Err(error) => Err(error),
                 }
-                if let Some(in_batch) = in_batch {
-                    extensions.insert(in_batch);
-                }
-                let params = params.into_owned();
-                let reply = AssertUnwindSafe(async move { call(params, extensions).await }).catch_unwind().await;
-                (reply.unwrap_or_else(|_| self.panicked(&request.method)), metrics)
             }
-            None => (Err(unknown_method(&request.method)), &self.metrics.unknown),
         };
         metrics.count(since, reply.is_ok());
         let Some(id) = request.id else { return };
@@ -177,10 +172,36 @@ impl Dispatcher {
         }
     }
 
-    fn panicked(&self, method: &str) -> Reply {
-        tracing::error!("{method} panicked");
-        Err(RpcError::internal("the call failed unexpectedly"))
+    /// Answers with a method that waits for something.
+    async fn wait_for(
+        &self,
+        call: &Later,
+        request: &Request<'_>,
+        params: Params<'_>,
+        scope: Option<&CallScope>,
+        in_batch: Option<InBatch>,
+    ) -> Reply {
+        let mut extensions = Extensions::new();
+        if let Some(scope) = scope {
+            extensions.insert(scope.clone());
+        }
+        if let Some(in_batch) = in_batch {
+            extensions.insert(in_batch);
+        }
+        let params = params.into_owned();
+        let reply = AssertUnwindSafe(async move { call(params, extensions).await }).catch_unwind().await;
+        reply.unwrap_or_else(|_| Err(panicked(&request.method)))
     }
+
+    /// A defect in one method must not take the connection with it.
+    fn guarded<T>(method: &str, call: impl FnOnce() -> Result<T, RpcError>) -> Result<T, RpcError> {
+        catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err(panicked(method)))
+    }
+}
+
+fn panicked(method: &str) -> RpcError {
+    tracing::error!("{method} panicked");
+    RpcError::internal("the call failed unexpectedly")
 }
 
 /// An answer to nothing in particular.
