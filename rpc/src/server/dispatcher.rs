@@ -1,7 +1,7 @@
 //! Answers messages: single requests and batches, whatever they came by.
 
 use super::{
-    batch_senders,
+    batch_sends,
     connection::CallScope,
     message::{INVALID_REQUEST, PARSE_ERROR, RESPONSE_TOO_LARGE, Request, write_error, write_result},
     metrics::{MethodMetrics, ServerMetrics},
@@ -12,9 +12,10 @@ use crate::{
     error::METHOD_NOT_FOUND,
     methods::{InBatch, Later, Method, Reply},
 };
+use alloy_primitives::B256;
 use futures::FutureExt;
 use jsonrpsee::{Extensions, types::Params};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -108,22 +109,33 @@ impl Dispatcher {
             write_error(out, first, &RpcError::new(INVALID_REQUEST, "batch too large"));
             return out.push(']');
         }
-        batch_senders::recover(&self.backend, &requests).await;
+        let (mut sent, mut since) = (Vec::new().into_iter(), Instant::now());
         out.push('[');
         for (index, request) in requests.iter().enumerate() {
             if index % CALLS_IN_A_ROW == CALLS_IN_A_ROW - 1 {
                 tokio::task::yield_now().await;
+            }
+            if sent.as_slice().is_empty()
+                && self.methods.contains_key(batch_sends::METHOD)
+                && let Some(transactions) = batch_sends::leading(&requests[index..])
+            {
+                since = Instant::now();
+                sent = batch_sends::send(&self.backend, transactions).await.into_iter();
             }
             let before = out.len();
             if before > 1 {
                 out.push(',');
             }
             let start = out.len();
+            let sent = sent.next();
             match request {
                 Ok(Request { id: Some(id), .. }) if start > self.limits.max_batch_response_bytes => {
                     write_error(out, Some(id), &RpcError::new(RESPONSE_TOO_LARGE, "response too large"));
                 }
-                Ok(request) => self.answer_request(request, scope, Some(InBatch), out).await,
+                Ok(request) => match sent {
+                    Some(sent) => self.answer_sent(request, since, sent, out),
+                    None => self.answer_request(request, scope, Some(InBatch), out).await,
+                },
                 Err(id) => self.refuse(*id, out),
             }
             if out.len() == start {
@@ -162,6 +174,18 @@ impl Dispatcher {
             }
         };
         metrics.count(since, reply.is_ok());
+        self.write(request, reply, out);
+    }
+
+    /// Answers a call that was made with its neighbours.
+    fn answer_sent(&self, request: &Request<'_>, since: Instant, sent: Result<B256, RpcError>, out: &mut String) {
+        if let Some(endpoint) = self.methods.get(batch_sends::METHOD) {
+            endpoint.metrics.count(since, sent.is_ok());
+        }
+        self.write(request, sent.and_then(|hash| to_raw_value(&hash).map_err(RpcError::internal)), out);
+    }
+
+    fn write(&self, request: &Request<'_>, reply: Reply, out: &mut String) {
         let Some(id) = request.id else { return };
         match reply {
             Ok(result) if result.get().len() > self.limits.max_response_bytes => {
