@@ -6,12 +6,12 @@
 //! * **B1**, what list scheduling by the longest remaining path makes of the same graph when everything is known in advance.
 //! * **B2**, the value oracle: with an exact access list every transaction is independent, so `T1 / max(T1 / p, longest)`.
 
-use crate::{AccessKey, oracle::BlockTrace};
-use alloy_primitives::{Address, U256, map::AddressMap};
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap},
+use crate::{
+    AccessKey,
+    explain::{Assumption, dependencies},
+    oracle::BlockTrace,
 };
+use std::{cmp::Reverse, collections::BinaryHeap};
 
 /// What counts as the cost of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,36 +49,12 @@ pub struct DependencyGraph {
 impl DependencyGraph {
     /// The read-after-write dependencies of a trace, commutative changes of balances left out.
     pub fn new(trace: &BlockTrace) -> Self {
-        let mut writers = HashMap::<AccessKey, usize>::new();
-        let mut balances = AddressMap::<BalanceUse>::default();
-        let mut dependencies = Vec::with_capacity(trace.transactions.len());
-        for (index, transaction) in trace.transactions.iter().enumerate() {
-            let mut on = Vec::new();
-            for key in &transaction.reads {
-                match key {
-                    AccessKey::Balance(address) => balances.entry(*address).or_default().observe(&mut on),
-                    key => on.extend(writers.get(key)),
-                }
-            }
-            for change in &transaction.balances {
-                let balance = balances.entry(change.address).or_default();
-                let initial = initial_balance(trace, change.address);
-                let waits = change.needed > initial.saturating_sub(balance.lost);
-                if waits {
-                    balance.observe(&mut on);
-                }
-                if !(change.gained.is_zero() && change.lost.is_zero()) {
-                    let read = transaction.reads.binary_search(&AccessKey::Balance(change.address)).is_ok();
-                    balance.change(index, change.lost, waits || read);
-                }
-            }
-            for key in &transaction.writes {
-                writers.insert(*key, index);
-            }
-            on.sort_unstable();
+        let earlier = |on: Vec<(usize, AccessKey)>| {
+            let mut on: Vec<usize> = on.into_iter().map(|(index, _)| index).collect();
             on.dedup();
-            dependencies.push(on);
-        }
+            on
+        };
+        let dependencies = dependencies(trace, |_| Assumption::AsItIs).into_iter().map(earlier).collect();
         Self { dependencies }
     }
 
@@ -132,33 +108,6 @@ impl DependencyGraph {
     }
 }
 
-/// How the balance of one account was used so far.
-#[derive(Default)]
-struct BalanceUse {
-    /// Transactions that changed it since the last one that both observed and changed it.
-    changed_by: Vec<usize>,
-    /// What all transactions so far took away; what they added may not have arrived yet.
-    lost: U256,
-}
-
-impl BalanceUse {
-    fn observe(&self, on: &mut Vec<usize>) {
-        on.extend(&self.changed_by);
-    }
-
-    fn change(&mut self, index: usize, lost: U256, observed: bool) {
-        if observed {
-            self.changed_by.clear();
-        }
-        self.changed_by.push(index);
-        self.lost = self.lost.saturating_add(lost);
-    }
-}
-
-fn initial_balance(trace: &BlockTrace, address: Address) -> U256 {
-    trace.initial_balances.get(&address).copied().unwrap_or_default()
-}
-
 impl BlockTrace {
     /// Cost of each transaction.
     pub fn costs(&self, cost: Cost) -> Vec<u64> {
@@ -171,10 +120,15 @@ impl BlockTrace {
 
     /// The bounds for `threads` threads.
     pub fn bounds(&self, cost: Cost, threads: usize) -> Bounds {
-        let costs = self.costs(cost);
-        let graph = DependencyGraph::new(self);
+        DependencyGraph::new(self).bounds(&self.costs(cost), threads)
+    }
+}
+
+impl DependencyGraph {
+    /// The bounds for `threads` threads when the transactions cost as much as told.
+    pub fn bounds(&self, costs: &[u64], threads: usize) -> Bounds {
         let serial = costs.iter().sum::<u64>();
-        let critical_path = graph.critical_path(&costs);
+        let critical_path = self.critical_path(costs);
         let longest = costs.iter().copied().max().unwrap_or_default();
         let share = serial as f64 / threads.max(1) as f64;
         let speed_up = |time: f64| if time > 0.0 { serial as f64 / time } else { 1.0 };
@@ -183,7 +137,7 @@ impl BlockTrace {
             critical_path,
             longest,
             b0: speed_up(share.max(critical_path as f64)),
-            b1: speed_up(graph.list_schedule(&costs, threads) as f64),
+            b1: speed_up(self.list_schedule(costs, threads) as f64),
             b2: speed_up(share.max(longest as f64)),
         }
     }
@@ -193,6 +147,7 @@ impl BlockTrace {
 mod tests {
     use super::*;
     use crate::oracle::{BalanceChange, TransactionTrace};
+    use alloy_primitives::{Address, U256, map::AddressMap};
 
     fn slot(number: u64) -> AccessKey {
         AccessKey::Storage(Address::ZERO, U256::from(number))

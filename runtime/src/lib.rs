@@ -13,6 +13,7 @@ pub mod diff;
 pub mod engine;
 pub mod error;
 mod evm;
+pub mod explain;
 pub mod oracle;
 pub mod outcome;
 pub mod predict;

@@ -9,7 +9,7 @@ use crate::{
     replay::{Limits, Replay, ReplayError, ReplayState, replayed},
 };
 use alloy_primitives::{B256, U256};
-use braid_runtime::AccessKey;
+use braid_runtime::{AccessKey, explain::Edge};
 use revm::{Database, DatabaseRef};
 
 pub(super) fn of_transaction(backend: &Backend, hash: B256) -> Result<Conflicts, RpcError> {
@@ -20,7 +20,7 @@ pub(super) fn of_transaction(backend: &Backend, hash: B256) -> Result<Conflicts,
         let (mut depends_on, mut dependents) = (Vec::new(), Vec::new());
         let mut replay = Replay::new(backend.chain(), &block, limits)?;
         // In the order of the later transactions, so that one way through the block finds all values.
-        for (from, to, fields) in analysis.dependencies() {
+        for Edge { from, to, fields } in analysis.explanation().edges().iter().cloned() {
             if from != index && to != index {
                 continue;
             }

@@ -2,7 +2,7 @@
 //!
 //! * `schedule`: `braid_getBlockSchedule` runs a block through a parallel engine of its own and tells how that went, with the bounds of what is possible;
 //!   `laboratory` holds that engine.
-//! * `analysis` is what the transactions of a block have to do with each other, from a serial execution; it is the same on every machine but for times.
+//! * `analysis` tells what the transactions of a block have to do with each other: what `braid_runtime::explain` finds in a serial execution.
 //! * `hot_slots`: `braid_getHotSlots`; `conflicts`: `braid_getConflicts`.
 //!
 //! Everything is described field by field in `types`. Counts, gas and nanoseconds are plain numbers; state is hex, as everywhere.

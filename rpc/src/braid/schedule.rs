@@ -44,7 +44,7 @@ pub(super) fn of_block(
     let timings = report.timings.map(|timings| *timings);
     Ok(BlockSchedule {
         place: analysis.place,
-        gas_used: analysis.gas_used(),
+        gas_used: analysis.explanation().gas_used(),
         threads,
         mode,
         path,

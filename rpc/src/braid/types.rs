@@ -1,7 +1,7 @@
 //! What the methods take and give.
 
 use alloy_primitives::{Address, B256, Bytes, U256};
-use braid_runtime::AccessKey;
+use braid_runtime::{AccessKey, bounds::Bounds, explain};
 use serde::{Deserialize, Serialize};
 
 /// How a block is to be run.
@@ -193,6 +193,12 @@ pub(super) struct Edge {
     pub(super) fields: Vec<Field>,
 }
 
+impl From<&explain::Edge> for Edge {
+    fn from(edge: &explain::Edge) -> Self {
+        Self { from: edge.from, to: edge.to, fields: edge.fields.iter().copied().map(Field::from).collect() }
+    }
+}
+
 /// A chain of transactions.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -203,6 +209,12 @@ pub(super) struct CriticalPath {
     pub(super) share: f64,
     /// Their indices.
     pub(super) transactions: Vec<usize>,
+}
+
+impl From<explain::CriticalPath> for CriticalPath {
+    fn from(path: explain::CriticalPath) -> Self {
+        Self { gas: path.cost, share: path.share, transactions: path.transactions }
+    }
 }
 
 /// How much faster than serial execution the block can be executed at most.
@@ -223,6 +235,13 @@ pub(super) struct SpeedUpBounds {
     pub(super) list_schedule: f64,
     /// With an access list that has all values: no transaction waits for another.
     pub(super) value_oracle: f64,
+}
+
+impl SpeedUpBounds {
+    pub(super) fn new(threads: usize, bounds: Bounds) -> Self {
+        let Bounds { serial, critical_path, longest, b0, b1, b2 } = bounds;
+        Self { threads, serial, critical_path, longest, conflict_bound: b0, list_schedule: b1, value_oracle: b2 }
+    }
 }
 
 /// How good the predictions of storage slots were.
@@ -287,6 +306,18 @@ pub(super) struct HotSlot {
     pub(super) conflicts: usize,
     /// Gas of those transactions: what has to wait because of this field.
     pub(super) waiting_gas: u64,
+}
+
+impl From<explain::HotField> for HotSlot {
+    fn from(hot: explain::HotField) -> Self {
+        Self {
+            field: hot.key.into(),
+            readers: hot.readers,
+            writers: hot.writers,
+            conflicts: hot.waiting.len(),
+            waiting_gas: hot.waiting_gas,
+        }
+    }
 }
 
 /// What a transaction has to do with the others of its block.

@@ -6,8 +6,9 @@
 //! fork, which alloy-evm makes after the transactions of its block instead of before.
 //!
 //! [`trace()`] runs the same executor and tells what each transaction observed, changed and cost; [`for_each_transaction`] tells what each
-//! did to the state.
+//! did to the state; [`trace_calls`] tells which functions did it.
 
+mod calls;
 mod observer;
 mod receipts;
 mod recorder;
@@ -17,6 +18,7 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
+pub use calls::{CallTrace, Function, Uses, trace_calls};
 pub use steps::for_each_transaction;
 pub use trace::{BalanceChange, BlockTrace, TransactionTrace, trace};
 
