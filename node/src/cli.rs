@@ -5,10 +5,12 @@ use crate::{
     export::ExportOptions,
     import::ImportOptions,
     init::InitOptions,
+    inspect::InspectOptions,
     node::NodeOptions,
     shell::{CompletionOptions, ManOptions},
     suites::SuiteOptions,
 };
+use alloy_primitives::B256;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{convert::Infallible, path::PathBuf, str::FromStr};
 
@@ -26,7 +28,9 @@ pub(crate) enum Command {
     Node(Box<NodeOptions>),
     /// Execute blocks serially and in parallel, check both against the header and each other, and compare the times.
     Replay(ReplayOptions),
-    /// Convert and inspect bundles: single files with a block and everything needed to execute it.
+    /// Explain a block to who wrote its contracts: what makes its transactions wait for each other, and what would help.
+    Inspect(Box<InspectOptions>),
+    /// Convert and look into bundles: single files with a block and everything needed to execute it.
     #[command(subcommand)]
     Bundle(BundleCommand),
     /// Make bundles from the blocks of a running node.
@@ -327,6 +331,30 @@ impl FromStr for BlockRange {
     }
 }
 
+/// A block of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BlockName {
+    /// The newest one.
+    Latest,
+    Number(u64),
+    Hash(B256),
+}
+
+impl FromStr for BlockName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |digits: &str, radix| u64::from_str_radix(digits, radix).ok().map(Self::Number);
+        let name = match text.strip_prefix("0x") {
+            _ if text == "latest" => Some(Self::Latest),
+            Some(digits) if digits.len() == 64 => text.parse().ok().map(Self::Hash),
+            Some(digits) => number(digits, 16),
+            None => number(text, 10),
+        };
+        name.ok_or_else(|| format!("{text:?} is neither a block number, nor a block hash, nor `latest`"))
+    }
+}
+
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate > 0.0 && rate.is_finite() => Ok(rate),
@@ -388,6 +416,22 @@ mod tests {
         assert_eq!("5".parse(), Ok(BlockRange { first: 5, last: 5 }));
         for text in ["9..5", "..", "a..b", "5..", "-1"] {
             assert!(text.parse::<BlockRange>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn blocks_have_numbers_and_hashes() {
+        let hash = B256::repeat_byte(7);
+        for (text, name) in [
+            ("latest", BlockName::Latest),
+            ("12", BlockName::Number(12)),
+            ("0x12", BlockName::Number(18)),
+            (&hash.to_string(), BlockName::Hash(hash)),
+        ] {
+            assert_eq!(text.parse(), Ok(name));
+        }
+        for text in ["", "0x", "safe", "-1", "0x12345678901234567"] {
+            assert!(text.parse::<BlockName>().is_err(), "{text}");
         }
     }
 

@@ -11,6 +11,7 @@ mod db;
 mod export;
 mod import;
 mod init;
+mod inspect;
 mod memory;
 mod node;
 mod replay;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Node(options) => node::run(&options),
         Command::Replay(options) => replay::run(&options),
+        Command::Inspect(options) => inspect::run(&options),
         Command::Bundle(command) => bundle::run(&command),
         Command::Capture(options) => capture::run(&options),
         Command::Init(options) => init::run(&options),

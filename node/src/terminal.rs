@@ -10,6 +10,8 @@ use std::{
 /// A colour, as the number in its escape sequence.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Colour {
+    /// No colour, but bold.
+    Bold = 1,
     Red = 31,
     Green = 32,
     Yellow = 33,
@@ -31,6 +33,12 @@ pub(crate) fn paint(stream: &impl IsTerminal, colour: Colour, text: &str) -> Str
 pub(crate) fn error(message: &str) {
     let message = message.replace('\n', " ");
     eprintln!("{} {message}", paint(&io::stderr(), Colour::Red, "error:"));
+}
+
+/// One line on stderr that says what is not as one might think.
+pub(crate) fn warning(message: &str) {
+    let message = message.replace('\n', " ");
+    eprintln!("{} {message}", paint(&io::stderr(), Colour::Yellow, "warning:"));
 }
 
 /// An error with its causes in one line. Some errors tell their cause themselves; it is not told twice.

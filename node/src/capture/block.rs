@@ -91,6 +91,16 @@ pub(super) async fn header(client: &Client, number: u64) -> Result<Header, Captu
     header.ok_or(CaptureError::NoBlock)?.proved()
 }
 
+/// The number of the block with this hash.
+pub(super) async fn number_of(client: &Client, hash: B256) -> Result<u64, CaptureError> {
+    let header: Option<StatedHeader> = client.call("eth_getBlockByHash", json!([hash, false])).await?;
+    let header = header.ok_or(CaptureError::NoBlock)?.proved()?;
+    match header.hash_slow() == hash {
+        true => Ok(header.number),
+        false => Err(CaptureError::answer("eth_getBlockByHash", "this is another block")),
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct JsonReceipt {

@@ -11,7 +11,7 @@ mod state;
 
 use crate::{
     FAILURE, SUCCESS,
-    cli::{BlockRange, CaptureOptions, CaptureSource},
+    cli::{BlockName, BlockRange, CaptureOptions, CaptureSource},
     terminal,
 };
 use alloy_genesis::{ChainConfig, Genesis};
@@ -28,7 +28,7 @@ use serde_json::json;
 use state::{Base, CaptureState};
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -62,26 +62,13 @@ async fn capture(client: Client, options: &CaptureOptions, config: Option<ChainC
     if first == 0 {
         bail!("block 0 has no state before it");
     }
-    let chain = match config {
-        Some(config) => ChainReference::Config(Box::new(config)),
-        None => {
-            let id: U64 = client.call("eth_chainId", json!([])).await.wrap_err_with(|| options.rpc_url.clone())?;
-            ChainReference::Known(id.to())
-        }
-    };
-    chain.spec().map_err(CaptureError::from)?;
-    let capture = Arc::new(Capture {
-        client,
-        chain,
-        source: options.source,
-        out: options.out.clone(),
-        has_witness: AtomicBool::new(true),
-    });
+    let chain = chain(&client, &options.rpc_url, config).await?;
+    let capture = Arc::new(Capture { client, chain, source: options.source, has_witness: AtomicBool::new(true) });
     let bar = terminal::progress(Some(last - first + 1), "capture");
     let (mut written, mut skipped, mut failed) = (0_u64, 0_u64, 0_u64);
     let tasks = (first..=last).map(|number| {
         let capture = capture.clone();
-        async move { (number, capture.one(number).await) }
+        async move { (number, capture.one(number, &options.out).await) }
     });
     let mut results = stream::iter(tasks).buffer_unordered(options.concurrency.into());
     while let Some((number, result)) = results.next().await {
@@ -101,24 +88,82 @@ async fn capture(client: Client, options: &CaptureOptions, config: Option<ChainC
     Ok(if failed == 0 { SUCCESS } else { FAILURE })
 }
 
+/// The chain that a node is on. What is not public is asked for: some nodes tell their forks.
+async fn chain(client: &Client, url: &str, config: Option<ChainConfig>) -> eyre::Result<ChainReference> {
+    if let Some(config) = config {
+        let chain = ChainReference::Config(Box::new(config));
+        chain.spec().map_err(CaptureError::from)?;
+        return Ok(chain);
+    }
+    let id: U64 = client.call("eth_chainId", json!([])).await.wrap_err_with(|| url.to_owned())?;
+    let known = ChainReference::Known(id.to());
+    let Err(unknown) = known.spec() else { return Ok(known) };
+    match client.call::<ChainConfig>("debug_chainConfig", json!([])).await {
+        Ok(config) if config.chain_id == id.to::<u64>() => {
+            let told = ChainReference::Config(Box::new(config));
+            told.spec().map_err(CaptureError::from)?;
+            Ok(told)
+        }
+        _ => Err(CaptureError::from(unknown).into()),
+    }
+}
+
+/// One block of a node, with everything needed to execute it.
+pub(crate) fn fetch(url: &str, wanted: BlockName, genesis: Option<&Path>) -> eyre::Result<Bundle> {
+    let limits = Limits { rate: None, retries: 2, timeout: Duration::from_secs(120) };
+    let client = Client::new(url, limits)?;
+    let config = genesis.map(read_config).transpose()?;
+    let runtime = Builder::new_multi_thread().enable_all().build().wrap_err("cannot start the network threads")?;
+    runtime.block_on(async {
+        let chain = chain(&client, url, config).await?;
+        let number = match wanted {
+            BlockName::Latest => {
+                client.call::<U64>("eth_blockNumber", json!([])).await.wrap_err_with(|| url.to_owned())?.to()
+            }
+            BlockName::Number(number) => number,
+            BlockName::Hash(hash) => {
+                block::number_of(&client, hash).await.wrap_err_with(|| format!("{url}: block {hash}"))?
+            }
+        };
+        if number == 0 {
+            bail!("block 0 has no state before it, and no transactions");
+        }
+        let capture = Capture { client, chain, source: CaptureSource::Auto, has_witness: AtomicBool::new(true) };
+        let bundle = capture.bundle(number).await.wrap_err_with(|| format!("{url}: block {number}"))?;
+        match wanted {
+            BlockName::Hash(hash) if hash != bundle.block.header.hash_slow() => {
+                bail!("{url}: block {hash} is not part of the node's chain")
+            }
+            _ => Ok(bundle),
+        }
+    })
+}
+
 /// What all blocks of a capture share.
 #[derive(Debug)]
 struct Capture {
     client: Client,
     chain: ChainReference,
     source: CaptureSource,
-    out: PathBuf,
     /// No answer so far says that the node has no witnesses.
     has_witness: AtomicBool,
 }
 
 impl Capture {
     /// Captures a block; `false` when its bundle is there already.
-    async fn one(&self, number: u64) -> Result<bool, CaptureError> {
-        let path = self.out.join(format!("{number}.{EXTENSION}"));
+    async fn one(&self, number: u64, out: &Path) -> Result<bool, CaptureError> {
+        let path = out.join(format!("{number}.{EXTENSION}"));
         if Bundle::read_from(&path).is_ok_and(|bundle| bundle.number() == number) {
             return Ok(false);
         }
+        let bundle = self.bundle(number).await?;
+        let write = tokio::task::spawn_blocking(move || bundle.write_to(&path));
+        write.await.map_err(|_| CaptureError::Stopped)??;
+        Ok(true)
+    }
+
+    /// A block with everything needed to execute it, which has been tried.
+    async fn bundle(&self, number: u64) -> Result<Bundle, CaptureError> {
         let block = block::block(&self.client, number).await?;
         let receipts = block::receipts(&self.client, number).await?;
         let senders = recover_senders(&block, &self.chain)?;
@@ -145,9 +190,8 @@ impl Capture {
             })?,
         };
         let (client, handle) = (self.client.clone(), Handle::current());
-        let task = tokio::task::spawn_blocking(move || complete(bundle, client, handle, traced, &path));
-        task.await.map_err(|_| CaptureError::Stopped)??;
-        Ok(true)
+        let task = tokio::task::spawn_blocking(move || complete(bundle, client, handle, traced));
+        task.await.map_err(|_| CaptureError::Stopped)?
     }
 
     /// The witness, unless the trace is to be used.
@@ -171,14 +215,13 @@ impl Capture {
     }
 }
 
-/// Executes the block, which shows what is missing; checks the result, and writes the bundle.
+/// Executes the block, which shows what is missing, and checks the result.
 fn complete(
     mut bundle: Bundle,
     client: Client,
     handle: Handle,
     traced: AddressMap<source::TracedAccount>,
-    path: &Path,
-) -> Result<(), CaptureError> {
+) -> Result<Bundle, CaptureError> {
     let base = match &bundle.pre_state {
         PreState::Witness(_) => Base::Witness(Box::new(bundle.snapshot()?)),
         PreState::Plain(_) => Base::Trace,
@@ -196,8 +239,7 @@ fn complete(
     if let Some(mismatch) = validation.mismatches.into_iter().next() {
         return Err(CaptureError::Mismatch(Box::new(mismatch)));
     }
-    bundle.write_to(path)?;
-    Ok(())
+    Ok(bundle)
 }
 
 fn execute(bundle: &Bundle, state: &CaptureState) -> Result<BlockOutcome, CaptureError> {

@@ -59,38 +59,38 @@ pub(super) struct BlockFigures {
 
 /// How the engine ran a block.
 #[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct Schedule {
+pub(crate) struct Schedule {
     /// `parallel`, `serial`, or why stock revm had to decide.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// Chains that could start independently.
-    pub(super) groups: u32,
+    pub(crate) groups: u32,
     /// Transactions that ran ahead of their turn and held.
-    pub(super) ahead: u32,
+    pub(crate) ahead: u32,
     /// Transactions that ran at their turn.
-    pub(super) ordered: u32,
+    pub(crate) ordered: u32,
     /// Plain transfers without the EVM.
-    pub(super) native: u32,
-    pub(super) re_executions: u32,
+    pub(crate) native: u32,
+    pub(crate) re_executions: u32,
     /// Transactions of which nothing was known.
-    pub(super) unknown: u32,
-    pub(super) prediction: Prediction,
+    pub(crate) unknown: u32,
+    pub(crate) prediction: Prediction,
 }
 
 /// How good predictions of storage slots were.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(super) struct Prediction {
+pub(crate) struct Prediction {
     /// Transactions that were predicted.
-    pub(super) transactions: u32,
+    pub(crate) transactions: u32,
     /// Slots predicted and touched.
-    pub(super) right: u64,
+    pub(crate) right: u64,
     /// Slots predicted and not touched.
-    pub(super) superfluous: u64,
+    pub(crate) superfluous: u64,
     /// Slots touched and not predicted.
-    pub(super) missed: u64,
-    pub(super) precision: f64,
-    pub(super) recall: f64,
+    pub(crate) missed: u64,
+    pub(crate) precision: f64,
+    pub(crate) recall: f64,
     /// Slots predicted in vain for each slot touched.
-    pub(super) over_prediction: f64,
+    pub(crate) over_prediction: f64,
 }
 
 impl Prediction {

@@ -31,7 +31,7 @@ pub(crate) struct Problem {
 }
 
 impl ReplayBlock {
-    fn new(named: NamedBundle) -> Result<Self, Problem> {
+    pub(crate) fn new(named: NamedBundle) -> Result<Self, Problem> {
         let NamedBundle { name, mut bundle } = named;
         let problem = |reason: String| Problem { name: name.clone(), reason };
         let spec = bundle.chain.spec().map_err(|error| problem(error.to_string()))?;

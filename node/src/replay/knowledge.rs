@@ -50,7 +50,7 @@ impl Teacher {
 }
 
 /// The predictor of these bytes, or an empty one.
-pub(super) fn load(saved: &[u8]) -> Result<Predictor, PredictorError> {
+pub(crate) fn load(saved: &[u8]) -> Result<Predictor, PredictorError> {
     if saved.is_empty() {
         return Ok(Predictor::default());
     }

@@ -11,7 +11,10 @@ mod page;
 mod runner;
 mod table;
 
-use input::Problem;
+pub(crate) use figures::Schedule;
+pub(crate) use input::{Problem, ReplayBlock};
+pub(crate) use knowledge::load as load_predictor;
+pub(crate) use runner::schedule;
 
 use crate::{
     FAILURE, MISMATCH, SUCCESS,
@@ -21,7 +24,6 @@ use crate::{
 use eyre::WrapErr;
 use figures::{BlockFigures, Figures, LAYOUT, Total};
 use indicatif::ProgressBar;
-use input::ReplayBlock;
 use knowledge::Teacher;
 use runner::Runner;
 use std::{

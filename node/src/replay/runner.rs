@@ -206,7 +206,8 @@ fn compare(
     }
 }
 
-fn schedule(report: &ScheduleReport) -> Schedule {
+/// How the engine ran a block.
+pub(crate) fn schedule(report: &ScheduleReport) -> Schedule {
     let prediction = report.timings.as_ref().map(|timings| Prediction::new(timings.predicted, &timings.score.slots));
     Schedule {
         path: match &report.path {

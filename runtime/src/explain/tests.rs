@@ -70,7 +70,7 @@ fn the_most_contended_field_comes_first() {
 
 #[test]
 fn the_chain_and_its_share() {
-    let block = explanation(vec![bump(10, &[1]), bump(40, &[]), bump(30, &[1]), bump(20, &[])]);
+    let block = explanation(vec![bump(10, &[1]), bump(30, &[]), bump(30, &[1]), bump(30, &[])]);
     let path = block.critical_path(Cost::Gas);
     assert_eq!((path.cost, path.share, &path.transactions[..]), (40, 0.4, &[0, 2][..]));
     assert_eq!(explanation(Vec::new()).critical_path(Cost::Gas), CriticalPath::default());
