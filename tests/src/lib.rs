@@ -3,7 +3,8 @@
 //! [`differential`] runs one block through the engine in many settings and compares everything with the oracle; [`misleading`] makes the
 //! predictors that are wrong on purpose. The blocks come from [`conformance`] (the Ethereum suites), [`blocks`] (made by hand) and
 //! [`generator`] (at random, over the contracts of [`contracts`], written in [`assembly`]). [`memory`] is the state they all start from, and
-//! [`snapshots`] are states that do not answer everything, [`chains`] whole chains. [`shipped`] are the blocks in `fixtures/generated`.
+//! [`snapshots`] are states that do not answer everything, [`chains`] whole chains. [`shipped`] are the blocks in `fixtures/generated`, [`guide`] those of
+//! the guide among them.
 
 pub mod assembly;
 pub mod blocks;
@@ -12,6 +13,7 @@ pub mod conformance;
 pub mod contracts;
 pub mod differential;
 pub mod generator;
+pub mod guide;
 pub mod memory;
 pub mod misleading;
 pub mod shipped;

@@ -6,6 +6,7 @@
 use crate::{
     blocks::{BlockBuilder, Call, Key, Kind, ether},
     contracts::{self, factory_child},
+    guide,
     memory::MemoryState,
 };
 use alloy_consensus::proofs::{calculate_ommers_root, calculate_transaction_root, calculate_withdrawals_root};
@@ -35,14 +36,16 @@ const NOBODY: Address = Address::repeat_byte(0x99);
 
 /// All shipped blocks, with their names.
 pub fn bundles() -> Vec<(&'static str, Bundle)> {
-    vec![
+    let mut bundles = vec![
         ("transfers", transfers()),
         ("tokens", tokens()),
         ("destroy_and_recreate", destroy_and_recreate()),
         ("delegations", delegations()),
         ("beneficiary", beneficiary()),
         ("calls", calls()),
-    ]
+    ];
+    bundles.extend(guide::bundles());
+    bundles
 }
 
 fn number(number: u64) -> U256 {
@@ -292,7 +295,7 @@ fn config(fork: &str) -> ChainConfig {
 }
 
 /// Executes the block serially and puts what comes of it into its header.
-fn bundle(builder: &BlockBuilder, state: &MemoryState, fork: &str) -> Bundle {
+pub(crate) fn bundle(builder: &BlockBuilder, state: &MemoryState, fork: &str) -> Bundle {
     let chain = ChainReference::Config(Box::new(config(fork)));
     let spec = chain.spec().expect("the chain is known");
     let recovered = builder.build();

@@ -77,7 +77,7 @@ fn summary(report: &Report, out: &mut (impl Write + IsTerminal)) -> io::Result<(
 fn bounds(report: &Report, out: &mut (impl Write + IsTerminal)) -> io::Result<()> {
     title(out, "How fast it could be")?;
     let mut table =
-        table(&["threads", "nobody waits in vain", "best schedule", "values known before", "the same by time", "", ""]);
+        table(&["threads", "B0 by gas", "B1 by gas", "B2 by gas", "B0 by time", "B1 by time", "B2 by time"]);
     for at in &report.bounds {
         let mut cells = vec![at.threads.to_string()];
         cells.extend([at.gas.b0, at.gas.b1, at.gas.b2, at.time.b0, at.time.b1, at.time.b2].map(times));
@@ -87,7 +87,7 @@ fn bounds(report: &Report, out: &mut (impl Write + IsTerminal)) -> io::Result<()
     writeln!(out, "{table}")?;
     writeln!(
         out,
-        "Speed-up over one thread at most. B0, nobody waits in vain: no engine that waits for the values it reads can beat it. B1, best schedule:\nall conflicts known in advance. B2, values known before: an access list with values comes with the block, so that nobody waits."
+        "Speed-up over one thread at most. B0: for any engine that waits for the values it reads. B1: when all conflicts are known in advance.\nB2: when all values are known in advance (an access list comes with the block), so that nobody waits."
     )
 }
 
@@ -249,7 +249,13 @@ fn what_if(report: &Report, top: usize, out: &mut (impl Write + IsTerminal)) -> 
     };
     rows.add_row(row("nothing (as it is)".to_owned(), String::new(), &what_if.as_it_is));
     let known = |place: usize| report.fields.get(place).map(|field| (cell(&field.name), contract(field)));
-    for one in what_if.alone.iter().take(top) {
+    let as_it_is = &what_if.as_it_is;
+    let helps = |result: &WhatIf| {
+        result.critical_path_gas < as_it_is.critical_path_gas || result.bounds.b1 > as_it_is.bounds.b1 * 1.005
+    };
+    let helpful = what_if.alone.iter().filter(|one| helps(&one.result));
+    let any = helpful.clone().next().is_some();
+    for one in helpful.take(top) {
         let (name, contract) = known(one.field).unwrap_or_default();
         rows.add_row(row(name, contract, &one.result));
     }
@@ -272,7 +278,14 @@ fn what_if(report: &Report, top: usize, out: &mut (impl Write + IsTerminal)) -> 
     }
     right(&mut rows);
     left(&mut rows, &[0, 1]);
-    writeln!(out, "{rows}")
+    writeln!(out, "{rows}")?;
+    match (any, what_if.together.is_empty()) {
+        (true, _) => Ok(()),
+        (false, true) => writeln!(out, "No field holds the block up: without any of them it would take as long."),
+        (false, false) => {
+            writeln!(out, "No field helps alone: where it goes, another one holds the same transactions.")
+        }
+    }
 }
 
 fn table(titles: &[&str]) -> Table {

@@ -2,6 +2,7 @@
 
 mod bundles;
 mod capture;
+mod inspect;
 mod replay;
 mod stub;
 mod suites;
@@ -67,8 +68,13 @@ fn altered(path: &Path, change: impl FnOnce(&mut Bundle)) {
 
 #[test]
 fn help_and_version_succeed_and_show_examples() {
-    for arguments in [&["--help"][..], &["replay", "--help"], &["capture", "--help"], &["bundle", "convert", "--help"]]
-    {
+    for arguments in [
+        &["--help"][..],
+        &["replay", "--help"],
+        &["capture", "--help"],
+        &["inspect", "--help"],
+        &["bundle", "convert", "--help"],
+    ] {
         let run = braid(arguments);
         run.expect(0);
         assert!(run.stdout.contains("Usage: braid"), "{arguments:?}: {}", run.stdout);
