@@ -212,7 +212,7 @@ mod tests {
             (fixed_bytes!("01020304"), "0x01020304"),
         ] {
             let text = functions.text(&Function { code, selector: Some(selector) });
-            assert_eq!(text, format!("0xAbaB…aBaB.{expected}"));
+            assert_eq!(text, format!("{}.{expected}", words::short(&code.to_string())));
         }
     }
 

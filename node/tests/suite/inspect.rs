@@ -1,6 +1,9 @@
 //! `braid inspect`.
 
-use super::{braid, shipped_path, stub::Stub};
+use super::{
+    braid, shipped_path,
+    stub::{Stub, Trouble},
+};
 use alloy_primitives::{Address, U256, keccak256};
 use braid_tests::{
     assembly::{Assembly, add, argument, load, mapping, word},
@@ -11,7 +14,6 @@ use serde_json::{Value, json};
 use std::{
     fs,
     io::{BufRead, BufReader},
-    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -145,13 +147,25 @@ fn what_does_not_fit_is_said() {
 }
 
 #[test]
-fn a_node_that_cannot_give_the_block_is_told_apart() {
-    let bundle = braid_chain::Bundle::read_from(Path::new(&generated("guide_counter_before"))).unwrap();
-    let stub = Stub::start(&bundle, [("debug_getRawBlock", super::stub::Trouble::Result(Value::Null))]);
-    // The chain id of the block is nobody's, and the node does not tell its forks.
-    let run = braid(["inspect", "--rpc-url", &stub.url, "--block", "1"]);
-    run.expect(1);
-    assert!(run.error().contains("--genesis"), "{}", run.stderr);
+fn what_a_node_cannot_give_is_told() {
+    let bundle = &super::SHIPPED;
+    let number = bundle.number().to_string();
+    for (troubles, says) in [
+        // The chain is nobody's, and the node does not tell its forks.
+        (
+            vec![("eth_chainId", Trouble::Result(json!("0x7a69"))), ("debug_chainConfig", Trouble::Missing)],
+            "give its genesis file with --genesis",
+        ),
+        (
+            vec![("debug_executionWitness", Trouble::Missing), ("debug_traceBlockByNumber", Trouble::Missing)],
+            "the node offers neither debug_executionWitness nor debug_traceBlockByNumber",
+        ),
+    ] {
+        let stub = Stub::start(bundle, troubles);
+        let run = braid(["inspect", "--rpc-url", &stub.url, "--block", &number]);
+        run.expect(1);
+        assert!(run.error().contains(says), "{says}: {}", run.stderr);
+    }
 }
 
 /// A node for one test; killed when it goes out of scope.
