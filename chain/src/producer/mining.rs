@@ -139,20 +139,26 @@ impl Shared {
     /// Makes a block on the head and moves the head to it.
     fn make(&self, _turn: &mut Turn, emptiness: Emptiness) -> Result<Option<MinedBlock>, ChainError> {
         let begin = Instant::now();
-        let head = self.chain.head_block()?;
-        let (attributes, overrides) = self.settings.lock().attributes(head.header());
-        let built = self.chain.build_from(head.hash(), &attributes, &overrides, &*self.pool, |candidates| {
-            emptiness == Emptiness::Wanted || !candidates.is_empty()
-        })?;
-        let Some(BuiltPayload { block, invalid, senders, .. }) = built else { return Ok(None) };
-        for (hash, reason) in &invalid {
-            tracing::warn!("transaction {hash} cannot be executed and is dropped: {reason}");
-            self.pool.remove(hash);
-        }
+        let BuiltPayload { block, senders, .. } = loop {
+            let head = self.chain.head_block()?;
+            let (attributes, overrides) = self.settings.lock().attributes(head.header());
+            let built = self.chain.build_from(head.hash(), &attributes, &overrides, &*self.pool, |candidates| {
+                emptiness == Emptiness::Wanted || !candidates.is_empty()
+            })?;
+            let Some(built) = built else { return Ok(None) };
+            for (hash, reason) in &built.invalid {
+                tracing::warn!("transaction {hash} cannot be executed and is dropped: {reason}");
+                self.pool.remove(hash);
+            }
+            if !built.block.body.transactions.is_empty() || emptiness == Emptiness::Wanted {
+                break built;
+            }
+            // Nothing of what was tried can be executed; there may be more behind it.
+            if built.invalid.is_empty() {
+                return Ok(None);
+            }
+        };
         let transactions = block.body.transactions.len();
-        if transactions == 0 && emptiness == Emptiness::Unwanted {
-            return Ok(None);
-        }
         for (transaction, sender) in block.body.transactions.iter().zip(senders) {
             self.chain.senders().insert(*transaction.tx_hash(), sender);
         }
