@@ -12,13 +12,17 @@ use alloy_primitives::{
     Address, B256, Bytes, U256,
     map::{AddressMap, AddressSet},
 };
+use braid_runtime::senders::{LANES, SignedHash, recover_signers};
 use parking_lot::MutexGuard;
-use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
+use rayon::{
+    iter::{IntoParallelIterator, ParallelIterator},
+    slice::ParallelSlice,
+};
 use std::sync::Arc;
 
 /// Least fee for blob gas that there ever is, in wei per gas (EIP-4844).
 const MIN_BLOB_FEE: u128 = 1;
-/// From so many transactions on it pays to recover senders on several threads.
+/// From so many on it pays to recover senders side by side, and to read accounts on several threads.
 const PARALLEL: usize = 4;
 
 /// When the limits of the pool are looked at.
@@ -60,18 +64,19 @@ impl TransactionPool {
     /// # Errors
     /// See [`PoolError`].
     pub fn add_raw(&self, raw: &[u8], origin: Origin) -> Result<B256, PoolError> {
-        let prepared = self.prepare_raw(raw, origin, &self.context());
-        self.add_prepared(vec![prepared]).pop().unwrap_or(Err(PoolError::Full))
+        let prepared = self.prepare_raw(&[raw], origin, &self.context());
+        self.add_prepared(prepared).pop().unwrap_or(Err(PoolError::Full))
     }
 
-    /// The same for many: senders are recovered on all threads of the current rayon pool, then the transactions are taken in their order.
+    /// The same for many: senders are recovered [side by side](braid_runtime::senders) on all threads of the current rayon pool, then the
+    /// transactions are taken in their order, all under the lock at once. The answers are in that order too.
     pub fn add_raw_batch(&self, raws: &[Bytes], origin: Origin) -> Vec<Result<B256, PoolError>> {
         let context = self.context();
-        let prepare = |raw: &Bytes| self.prepare_raw(raw, origin, &context);
-        let prepared = if raws.len() < PARALLEL {
-            raws.iter().map(prepare).collect()
+        let prepared = if raws.len() <= LANES {
+            self.prepare_raw(raws, origin, &context)
         } else {
-            raws.par_iter().map(prepare).collect()
+            let groups = raws.par_chunks(LANES);
+            groups.flat_map_iter(|group| self.prepare_raw(group, origin, &context)).collect()
         };
         self.add_prepared(prepared)
     }
@@ -94,13 +99,59 @@ impl TransactionPool {
         self.admit(transactions.into_iter().map(Ok).collect(), Limits::Later).1
     }
 
-    fn prepare_raw(&self, raw: &[u8], origin: Origin, context: &HeadContext) -> Result<PoolTransaction, PoolError> {
-        let transaction = transaction::decode(raw)?;
-        if self.book.lock().get(transaction.tx_hash()).is_some() {
-            return Err(PoolError::AlreadyKnown);
+    /// Decodes and checks transactions and recovers their senders, on this thread.
+    fn prepare_raw(
+        &self,
+        raws: &[impl AsRef<[u8]>],
+        origin: Origin,
+        context: &HeadContext,
+    ) -> Vec<Result<PoolTransaction, PoolError>> {
+        let mut decoded: Vec<_> = raws.iter().map(|raw| transaction::decode(raw.as_ref())).collect();
+        {
+            let book = self.book.lock();
+            for result in &mut decoded {
+                if result.as_ref().is_ok_and(|transaction| book.get(transaction.tx_hash()).is_some()) {
+                    *result = Err(PoolError::AlreadyKnown);
+                }
+            }
         }
-        self.check_alone(&transaction, origin, context)?;
-        self.prepare(self.recover(transaction)?, origin, context)
+        let checked = decoded.into_iter().map(|decoded| {
+            let transaction = decoded?;
+            self.check_alone(&transaction, origin, context)?;
+            Ok(transaction)
+        });
+        let checked: Vec<Result<PooledTransaction, PoolError>> = checked.collect();
+        let senders = self.recover_unknown(&checked);
+        let prepared = checked.into_iter().zip(senders).map(|(checked, sender)| {
+            let transaction = checked?;
+            let recovered = match sender {
+                Some(sender) => Recovered::new_unchecked(transaction, sender),
+                None => self.recover(transaction)?,
+            };
+            self.prepare(recovered, origin, context)
+        });
+        prepared.collect()
+    }
+
+    /// The senders of transactions, side by side; nothing where [`recover`](Self::recover) has the word: where one is known, where there are too few for that, and
+    /// where the signature is out of the ordinary.
+    fn recover_unknown(&self, transactions: &[Result<PooledTransaction, PoolError>]) -> Vec<Option<Address>> {
+        let mut senders = vec![None; transactions.len()];
+        if transactions.len() < PARALLEL {
+            return senders;
+        }
+        let known = self.chain.senders();
+        let unknown = transactions.iter().enumerate().filter_map(|(index, transaction)| {
+            let transaction = transaction.as_ref().ok()?;
+            let signature = transaction.signature();
+            let is_unusual = signature.normalize_s().is_some() || impersonated_sender(signature).is_some();
+            (!is_unusual && known.get(transaction.tx_hash()).is_none()).then(|| (index, SignedHash::of(transaction)))
+        });
+        let (indices, signed): (Vec<usize>, Vec<SignedHash>) = unknown.unzip();
+        for (index, sender) in indices.into_iter().zip(recover_signers(&signed)) {
+            senders[index] = sender;
+        }
+        senders
     }
 
     /// What the rules of the head and the options say about a transaction, but for its signature and blobs.
@@ -176,7 +227,7 @@ impl TransactionPool {
     ) -> (Vec<Result<Arc<PoolTransaction>, PoolError>>, Changes) {
         let mut changes = Changes::default();
         let senders = prepared.iter().flatten().map(|transaction| (transaction.hash(), transaction.sender()));
-        senders.for_each(|(hash, sender)| self.chain.senders().insert(hash, sender));
+        self.chain.senders().extend(senders);
         let mut book = self.book.lock();
         let unreadable = self.know_senders(&mut book, &prepared);
         let context = self.context();
