@@ -142,9 +142,12 @@ impl Shared {
         let BuiltPayload { block, senders, .. } = loop {
             let head = self.chain.head_block()?;
             let (attributes, overrides) = self.settings.lock().attributes(head.header());
-            let built = self.chain.build_from(head.hash(), &attributes, &overrides, &*self.pool, |candidates| {
-                emptiness == Emptiness::Wanted || !candidates.is_empty()
-            })?;
+            let built = match self.take_pending(head.hash(), &attributes, &overrides) {
+                Some(built) => Some(built),
+                None => self.chain.build_from(head.hash(), &attributes, &overrides, &*self.pool, |candidates| {
+                    emptiness == Emptiness::Wanted || !candidates.is_empty()
+                })?,
+            };
             let Some(built) = built else { return Ok(None) };
             for (hash, reason) in &built.invalid {
                 tracing::warn!("transaction {hash} cannot be executed and is dropped: {reason}");
@@ -159,9 +162,7 @@ impl Shared {
             }
         };
         let transactions = block.body.transactions.len();
-        for (transaction, sender) in block.body.transactions.iter().zip(senders) {
-            self.chain.senders().insert(*transaction.tx_hash(), sender);
-        }
+        self.chain.senders().extend(block.body.transactions.iter().map(|tx| *tx.tx_hash()).zip(senders));
         self.settings.lock().made(&block.header);
         let mined = MinedBlock { number: block.header.number, hash: block.layer.block().hash, transactions };
         // The fork choice first: whoever hears of the head may ask for it.

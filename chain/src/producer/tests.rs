@@ -171,3 +171,36 @@ fn what_is_said_of_the_next_block_holds_for_one() {
     assert_eq!((second.gas_limit, second.beneficiary), (50_000_000, OTHER));
     assert!(!node.producer.set_next_timestamp(1).unwrap(), "it is over");
 }
+
+#[test]
+fn a_block_that_was_looked_at_is_the_next_one_if_nothing_changed() {
+    let node = node(MiningMode::Manual);
+    let kept = |parent: B256| {
+        let (attributes, overrides) = node.producer.next_attributes(&node.chain.head_block().unwrap());
+        node.producer.shared.take_pending(parent, &attributes, &overrides).map(|built| built.block.layer.block().hash)
+    };
+    let head = || node.chain.head().hash;
+    let look = || node.producer.pending_block().unwrap().hash();
+    assert!(node.producer.set_next_timestamp(5_000_000_000).unwrap());
+    node.send(RICH, 0);
+    let pending = look();
+    assert_eq!(kept(head()), Some(pending));
+    assert_eq!(kept(head()), None, "it is taken once");
+
+    assert_eq!(look(), pending);
+    node.send(RICH, 1);
+    assert_eq!(kept(head()), None, "the pool has changed");
+    look();
+    node.producer.set_coinbase(OTHER);
+    assert_eq!(kept(head()), None, "another one gets the tips");
+    look();
+    node.producer.edit(&[StateEdit::Balance(OTHER, U256::from(5))]).unwrap();
+    assert_eq!(kept(head()), None, "the state has changed");
+
+    let pending = look();
+    let mined = node.producer.mine(1, None).unwrap().unwrap();
+    assert_eq!((mined.hash, mined.transactions), (pending, 2));
+    assert_eq!(node.balance(OTHER), U256::from(5 + 2 + 2 * 21_000));
+    assert_eq!(node.pool.status().pending, 0);
+    assert_eq!(node.producer.mine(1, None).unwrap().unwrap().number, 2);
+}
