@@ -9,20 +9,16 @@ use super::{
 use crate::senders::impersonated_sender;
 use alloy_consensus::{Transaction as _, transaction::Recovered};
 use alloy_primitives::{
-    Address, B256, Bytes, U256,
+    Address, B256, U256,
     map::{AddressMap, AddressSet},
 };
-use braid_runtime::senders::{LANES, SignedHash, recover_signers};
 use parking_lot::MutexGuard;
-use rayon::{
-    iter::{IntoParallelIterator, ParallelIterator},
-    slice::ParallelSlice,
-};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::sync::Arc;
 
 /// Least fee for blob gas that there ever is, in wei per gas (EIP-4844).
 const MIN_BLOB_FEE: u128 = 1;
-/// From so many on it pays to recover senders side by side, and to read accounts on several threads.
+/// From so many accounts on it pays to read them on several threads.
 const PARALLEL: usize = 4;
 
 /// When the limits of the pool are looked at.
@@ -64,21 +60,8 @@ impl TransactionPool {
     /// # Errors
     /// See [`PoolError`].
     pub fn add_raw(&self, raw: &[u8], origin: Origin) -> Result<B256, PoolError> {
-        let prepared = self.prepare_raw(&[raw], origin, &self.context());
-        self.add_prepared(prepared).pop().unwrap_or(Err(PoolError::Full))
-    }
-
-    /// The same for many: senders are recovered [side by side](braid_runtime::senders) on all threads of the current rayon pool, then the
-    /// transactions are taken in their order, all under the lock at once. The answers are in that order too.
-    pub fn add_raw_batch(&self, raws: &[Bytes], origin: Origin) -> Vec<Result<B256, PoolError>> {
-        let context = self.context();
-        let prepared = if raws.len() <= LANES {
-            self.prepare_raw(raws, origin, &context)
-        } else {
-            let groups = raws.par_chunks(LANES);
-            groups.flat_map_iter(|group| self.prepare_raw(group, origin, &context)).collect()
-        };
-        self.add_prepared(prepared)
+        let prepared = self.prepare_raw(raw, origin, &self.context());
+        self.add_prepared(vec![prepared]).pop().unwrap_or(Err(PoolError::Full))
     }
 
     /// Takes a transaction whose sender is known, be it recovered or only claimed
@@ -99,63 +82,17 @@ impl TransactionPool {
         self.admit(transactions.into_iter().map(Ok).collect(), Limits::Later).1
     }
 
-    /// Decodes and checks transactions and recovers their senders, on this thread.
-    fn prepare_raw(
-        &self,
-        raws: &[impl AsRef<[u8]>],
-        origin: Origin,
-        context: &HeadContext,
-    ) -> Vec<Result<PoolTransaction, PoolError>> {
-        let mut decoded: Vec<_> = raws.iter().map(|raw| transaction::decode(raw.as_ref())).collect();
-        {
-            let book = self.book.lock();
-            for result in &mut decoded {
-                if result.as_ref().is_ok_and(|transaction| book.get(transaction.tx_hash()).is_some()) {
-                    *result = Err(PoolError::AlreadyKnown);
-                }
-            }
+    fn prepare_raw(&self, raw: &[u8], origin: Origin, context: &HeadContext) -> Result<PoolTransaction, PoolError> {
+        let transaction = transaction::decode(raw)?;
+        if self.book.lock().get(transaction.tx_hash()).is_some() {
+            return Err(PoolError::AlreadyKnown);
         }
-        let checked = decoded.into_iter().map(|decoded| {
-            let transaction = decoded?;
-            self.check_alone(&transaction, origin, context)?;
-            Ok(transaction)
-        });
-        let checked: Vec<Result<PooledTransaction, PoolError>> = checked.collect();
-        let senders = self.recover_unknown(&checked);
-        let prepared = checked.into_iter().zip(senders).map(|(checked, sender)| {
-            let transaction = checked?;
-            let recovered = match sender {
-                Some(sender) => Recovered::new_unchecked(transaction, sender),
-                None => self.recover(transaction)?,
-            };
-            self.prepare(recovered, origin, context)
-        });
-        prepared.collect()
-    }
-
-    /// The senders of transactions, side by side; nothing where [`recover`](Self::recover) has the word: where one is known, where there are too few for that, and
-    /// where the signature is out of the ordinary.
-    fn recover_unknown(&self, transactions: &[Result<PooledTransaction, PoolError>]) -> Vec<Option<Address>> {
-        let mut senders = vec![None; transactions.len()];
-        if transactions.len() < PARALLEL {
-            return senders;
-        }
-        let known = self.chain.senders();
-        let unknown = transactions.iter().enumerate().filter_map(|(index, transaction)| {
-            let transaction = transaction.as_ref().ok()?;
-            let signature = transaction.signature();
-            let is_unusual = signature.normalize_s().is_some() || impersonated_sender(signature).is_some();
-            (!is_unusual && known.get(transaction.tx_hash()).is_none()).then(|| (index, SignedHash::of(transaction)))
-        });
-        let (indices, signed): (Vec<usize>, Vec<SignedHash>) = unknown.unzip();
-        for (index, sender) in indices.into_iter().zip(recover_signers(&signed)) {
-            senders[index] = sender;
-        }
-        senders
+        self.check_alone(&transaction, origin, context)?;
+        self.prepare(self.recover(transaction)?, origin, context)
     }
 
     /// What the rules of the head and the options say about a transaction, but for its signature and blobs.
-    fn check_alone(
+    pub(super) fn check_alone(
         &self,
         transaction: &PooledTransaction,
         origin: Origin,
@@ -195,7 +132,7 @@ impl TransactionPool {
     }
 
     /// Verifies the blobs and takes the transaction apart.
-    fn prepare(
+    pub(super) fn prepare(
         &self,
         transaction: Recovered<PooledTransaction>,
         origin: Origin,
@@ -212,7 +149,10 @@ impl TransactionPool {
         if size > limit { Err(PoolError::Oversized { size, limit }) } else { Ok(transaction) }
     }
 
-    fn add_prepared(&self, prepared: Vec<Result<PoolTransaction, PoolError>>) -> Vec<Result<B256, PoolError>> {
+    pub(super) fn add_prepared(
+        &self,
+        prepared: Vec<Result<PoolTransaction, PoolError>>,
+    ) -> Vec<Result<B256, PoolError>> {
         let (results, changes) = self.admit(prepared, Limits::Now);
         self.write_journal(results.iter().flatten());
         self.announce(&changes);
