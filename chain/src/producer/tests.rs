@@ -237,7 +237,9 @@ fn whenever_a_block_s_worth_waits_the_next_block_is_full() {
     const HALF: u64 = 80;
     let node = node(MiningMode::Manual);
     node.producer.set_gas_limit(FULL * 21_000);
-    (0..HALF).for_each(|nonce| drop(node.send(RICH, nonce)));
+    for nonce in 0..HALF {
+        node.send(RICH, nonce);
+    }
     let sent = Arc::new(AtomicU64::new(HALF));
     // What had been sent before each block was the head, and what is in that block.
     let blocks = Arc::new(Mutex::new(vec![(HALF, 0)]));
