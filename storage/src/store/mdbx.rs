@@ -59,7 +59,7 @@ impl Default for MdbxOptions {
             size_limit: 4 << 40,
             growth_step: 64 << 20,
             max_readers: 1024,
-            dirty_bytes: 32 << 20,
+            dirty_bytes: 256 << 20,
         }
     }
 }
