@@ -8,7 +8,7 @@ use crate::{
 };
 use alloy_primitives::{B256, U256, keccak256};
 use braid_chain::{
-    Chain, ChainBlock, Producer, TransactionPool,
+    Chain, ChainBlock, PendingBlocks, Producer, TransactionPool,
     payload::{HeaderOverrides, PayloadAttributes},
 };
 use std::{
@@ -69,6 +69,7 @@ pub struct Backend {
     accounts: Accounts,
     options: RpcOptions,
     slow: Arc<SlowCalls>,
+    pending_blocks: PendingBlocks,
     /// Tells this process from every other.
     instance: B256,
     gas_prices: GasPriceOracle,
@@ -103,6 +104,7 @@ impl Backend {
             accounts,
             options,
             slow,
+            pending_blocks: PendingBlocks::default(),
             instance,
             gas_prices,
             fee_histories,
@@ -164,6 +166,11 @@ impl Backend {
     /// Limits and settings.
     pub(crate) const fn options(&self) -> &RpcOptions {
         &self.options
+    }
+
+    /// Who builds the block that would be made now.
+    pub(crate) const fn pending_blocks(&self) -> &PendingBlocks {
+        &self.pending_blocks
     }
 
     /// Where slow calls run.

@@ -41,7 +41,7 @@ use invalid::InvalidBlocks;
 use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
 use recent::RecentTransactions;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU64};
 use tree::{Surplus, Tree};
 use view::ByTransactions;
 use watch::Watchers;
@@ -69,6 +69,8 @@ pub struct Chain {
     /// Where the transactions of canonical blocks in memory are.
     recent: Mutex<RecentTransactions>,
     watchers: Watchers,
+    /// How often the state was changed without a block.
+    amendments: AtomicU64,
     /// What blocks of our own are filled by.
     gas_use: Mutex<GasUse>,
     pub(crate) fork_choice: RwLock<ForkChoiceState>,
@@ -96,6 +98,7 @@ impl Chain {
             viewed: Cache::with_weighter(VIEWED_BLOCKS, VIEWED_TRANSACTIONS, ByTransactions),
             recent: Mutex::default(),
             watchers: Watchers::default(),
+            amendments: AtomicU64::new(0),
             gas_use: Mutex::default(),
             fork_choice: RwLock::default(),
             payloads: Mutex::default(),

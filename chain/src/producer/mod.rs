@@ -6,7 +6,6 @@
 
 mod edits;
 mod mining;
-mod pending;
 mod settings;
 mod snapshots;
 #[cfg(test)]
@@ -16,12 +15,16 @@ pub use edits::StateEdit;
 pub use mining::MinedBlock;
 pub use settings::{MiningMode, ProducerOptions};
 
-use crate::{Chain, ChainError, execution_engine::ForkChoiceState, pool::TransactionPool};
+use crate::{
+    Chain, ChainBlock, ChainError,
+    execution_engine::ForkChoiceState,
+    payload::{HeaderOverrides, PayloadAttributes},
+    pool::TransactionPool,
+};
 use alloy_primitives::{Address, B256};
 use edits::Edits;
 use mining::Alarm;
 use parking_lot::{Mutex, MutexGuard};
-use pending::PendingBlock;
 use settings::Settings;
 use snapshots::Snapshots;
 use std::{
@@ -45,7 +48,6 @@ struct Shared {
     alarm: Alarm,
     /// Held by whoever makes a block or changes the chain otherwise.
     turn: Mutex<Turn>,
-    pending: Mutex<Option<PendingBlock>>,
 }
 
 /// What only changes while nobody else changes the chain.
@@ -78,7 +80,6 @@ impl Producer {
             settings: Mutex::new(settings),
             alarm: Alarm::default(),
             turn: Mutex::new(turn),
-            pending: Mutex::default(),
         });
         shared.remember_head(head.hash());
         shared.pool.watch_added({
@@ -97,6 +98,16 @@ impl Producer {
         // The pool may hold transactions from before.
         shared.alarm.ring();
         Ok(Arc::new(Self { shared, thread: Mutex::new(Some(thread)) }))
+    }
+
+    /// The chain.
+    pub fn chain(&self) -> &Arc<Chain> {
+        &self.shared.chain
+    }
+
+    /// What a block on `parent` would be if it were made now.
+    pub fn next_attributes(&self, parent: &ChainBlock) -> (PayloadAttributes, HeaderOverrides) {
+        self.shared.settings.lock().attributes(parent.header())
     }
 
     /// Stops making blocks. What is being made is finished.

@@ -86,7 +86,6 @@ impl Shared {
         // What was in the blocks that go is gone as well.
         self.pool.without_reinjection(|| self.chain.set_head(head))?;
         self.take_back(turn, edits)?;
-        *self.pending.lock() = None;
         self.pool.clear();
         Ok(())
     }

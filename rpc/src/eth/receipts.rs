@@ -96,6 +96,9 @@ fn of_transaction(backend: &Backend, hash: B256) -> Result<Written, RpcError> {
 }
 
 fn of_block(backend: &Backend, id: BlockId) -> Result<Written, RpcError> {
+    if id.is_pending() && !backend.has_pending_block() {
+        return to_raw_value::<[(); 0]>(&[]).map(Some).map_err(RpcError::internal);
+    }
     let Some(block) = backend.block(Some(id))? else { return Ok(None) };
     let receipts = ReceiptsOfBlock::new(backend, &block)?;
     to_raw_value(&receipts.all()).map(Some).map_err(RpcError::internal)

@@ -1,82 +1,15 @@
 //! Methods on a development chain that mines at once.
 
-use crate::{Accounts, Backend, RpcOptions};
-use alloy_hardforks::EthereumHardfork;
-use alloy_primitives::{Address, U256, address};
-use braid_chain::{
-    Chain, ChainOptions, DevGenesis, GenesisFile, MiningMode, PoolOptions, Producer, ProducerOptions, TransactionPool,
+use crate::{
+    RpcOptions,
+    test_node::{ALICE, BOB, Node, transfer},
 };
-use braid_storage::{Database, DatabaseOptions};
-use jsonrpsee::RpcModule;
+use alloy_primitives::{Address, U256};
+use braid_chain::MiningMode;
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
 
-const JUNK: &str = "test test test test test test test test test test test junk";
-const ALICE: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
-const BOB: Address = address!("70997970C51812dc3A010C7d01b50e0d17dc79C8");
 /// Emits a log with topic 0x2a and no data, and stores the call value at slot 0: `LOG1(0, 0, 42)`, `SSTORE(0, CALLVALUE)`.
 const LOGGER_INIT: &str = "0x600c600c600039600c6000f3602a60006000a13460005500";
-
-struct Node {
-    module: RpcModule<Arc<Backend>>,
-    backend: Arc<Backend>,
-}
-
-impl Node {
-    fn new(mode: MiningMode) -> Self {
-        Self::with_options(mode, RpcOptions::default())
-    }
-
-    fn with_options(mode: MiningMode, options: RpcOptions) -> Self {
-        let accounts = vec![ALICE, BOB];
-        let genesis = DevGenesis { hardfork: EthereumHardfork::Prague, accounts, ..DevGenesis::default() };
-        let file = GenesisFile::new(&genesis.genesis()).unwrap();
-        let database = Database::in_memory(&file.genesis, DatabaseOptions::default()).unwrap();
-        let chain = Arc::new(Chain::new(database, file.spec, ChainOptions::default()).unwrap());
-        let pool = TransactionPool::new(Arc::clone(&chain), PoolOptions::default());
-        let producing = ProducerOptions { mode, ..ProducerOptions::default() };
-        let producer = Producer::start(Arc::clone(&chain), Arc::clone(&pool), producing).unwrap();
-        let accounts = Accounts::from_mnemonic(JUNK, 2, "m/44'/60'/0'/0/").unwrap();
-        let options = RpcOptions { development: true, ..options };
-        let backend = Backend::new(chain, pool, Some(producer), accounts, options);
-        Self { module: backend.methods().into_module(), backend }
-    }
-
-    async fn answer(&self, method: &str, params: Value) -> Value {
-        let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
-        let (answer, _) = self.module.raw_json_request(&request, 1).await.unwrap();
-        serde_json::from_str(answer.get()).unwrap()
-    }
-
-    async fn call(&self, method: &str, params: Value) -> Value {
-        let mut answer = self.answer(method, params).await;
-        assert!(answer.get("error").is_none(), "{method}: {answer}");
-        answer["result"].take()
-    }
-
-    async fn error(&self, method: &str, params: Value) -> (i64, String) {
-        let answer = self.answer(method, params).await;
-        let error = &answer["error"];
-        assert!(error.is_object(), "{method}: {answer}");
-        (error["code"].as_i64().unwrap(), error["message"].as_str().unwrap().to_owned())
-    }
-
-    /// The receipt, as soon as there is one.
-    async fn receipt(&self, hash: &Value) -> Value {
-        for _ in 0..500 {
-            let receipt = self.call("eth_getTransactionReceipt", json!([hash])).await;
-            if !receipt.is_null() {
-                return receipt;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("there is no receipt of {hash}");
-    }
-}
-
-fn transfer(from: Address, to: Address) -> Value {
-    json!({"from": from, "to": to, "value": "0x1", "chain": "dev", "hardfork": "prague"})
-}
 
 #[tokio::test]
 async fn a_transaction_is_filled_signed_and_mined() {

@@ -40,10 +40,12 @@ impl Backend {
         block: Option<BlockId>,
         run: impl Fn(CallContext) -> Result<T, CallFailure>,
     ) -> Result<T, RpcError> {
-        match run(self.call_context(block)?) {
-            Err(CallFailure::Outdated(_)) => Ok(run(self.call_context(block)?)?),
-            result => Ok(result?),
-        }
+        twice(|| self.call_context(block), run)
+    }
+
+    /// The same on the state of the head, in the next block.
+    pub(crate) fn on_next_block<T>(&self, run: impl Fn(CallContext) -> Result<T, CallFailure>) -> Result<T, RpcError> {
+        twice(|| self.next_context(), run)
     }
 
     /// Makes a simulation ready.
@@ -65,6 +67,16 @@ impl Backend {
     /// When a call that begins now has to end.
     pub(crate) fn deadline(&self) -> Deadline {
         Deadline::after(self.options().call_timeout)
+    }
+}
+
+fn twice<T>(
+    context: impl Fn() -> Result<CallContext, RpcError>,
+    run: impl Fn(CallContext) -> Result<T, CallFailure>,
+) -> Result<T, RpcError> {
+    match run(context()?) {
+        Err(CallFailure::Outdated(_)) => Ok(run(context()?)?),
+        result => Ok(result?),
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     overrides::CallState,
     request::{Call, CannotPay, NO_GAS_CAP},
 };
-use crate::{Backend, RpcError};
+use crate::{Backend, RpcError, error::INVALID_PARAMS};
 use alloy_eips::{BlockId, BlockNumberOrTag, eip7825::MAX_TX_GAS_LIMIT_OSAKA};
 use alloy_primitives::{TxKind, U64};
 use alloy_rpc_types_eth::{BlockOverrides, TransactionRequest, state::StateOverride};
@@ -34,14 +34,23 @@ pub(super) type EstimateArguments =
 /// The least gas limit, nearly, with which a transaction succeeds.
 pub(super) fn estimate_gas(backend: &Backend, arguments: EstimateArguments) -> Result<U64, RpcError> {
     let (request, block, state_overrides, block_overrides) = arguments;
-    // The next block has another time and base fee than the last one, and that is where the transaction will be.
-    let block = block.unwrap_or(BlockId::Number(BlockNumberOrTag::Pending));
     let overrides = Overrides { state: state_overrides.as_ref(), block: block_overrides.as_ref() };
-    let gas = backend.on_state(Some(block), |context| {
+    let run = |context| {
         let mut simulation = backend.simulation(context, overrides)?;
         let call = Call::new(&request, &simulation.environment, backend.options().gas_cap)?;
         estimate(&mut simulation, call, backend.options().gas_cap)
-    })?;
+    };
+    let gas = match block {
+        Some(block) => backend.on_state(Some(block), run)?,
+        // The next block has another time and base fee than the last one, and that is where the transaction will be.
+        None => match backend.on_next_block(run) {
+            // It may build on what waits. That is looked at only now, because a block has to be executed for it.
+            Err(error) if error.code != INVALID_PARAMS && backend.has_pending_block() => {
+                backend.on_state(Some(BlockId::Number(BlockNumberOrTag::Pending)), run)?
+            }
+            result => result?,
+        },
+    };
     Ok(U64::from(gas))
 }
 
