@@ -144,15 +144,21 @@ impl Shared {
         let built = self.chain.build_from(head.hash(), &attributes, &overrides, &*self.pool, |candidates| {
             emptiness == Emptiness::Wanted || !candidates.is_empty()
         })?;
-        let Some(BuiltPayload { block, invalid, senders, .. }) = built else { return Ok(None) };
-        for (hash, reason) in &invalid {
+        let Some(built) = built else { return Ok(None) };
+        for (hash, reason) in &built.invalid {
             tracing::warn!("transaction {hash} cannot be executed and is dropped: {reason}");
             self.pool.remove(hash);
         }
-        let transactions = block.body.transactions.len();
-        if transactions == 0 && emptiness == Emptiness::Unwanted {
+        if built.block.body.transactions.is_empty() && emptiness == Emptiness::Unwanted {
             return Ok(None);
         }
+        self.adopt(built, begin).map(Some)
+    }
+
+    /// Makes a block of ours, which was begun at that time, the head.
+    pub(super) fn adopt(&self, built: BuiltPayload, begin: Instant) -> Result<MinedBlock, ChainError> {
+        let BuiltPayload { block, senders, .. } = built;
+        let transactions = block.body.transactions.len();
         for (transaction, sender) in block.body.transactions.iter().zip(senders) {
             self.chain.senders().insert(*transaction.tx_hash(), sender);
         }
@@ -168,6 +174,6 @@ impl Shared {
             ms = begin.elapsed().as_micros() as f64 / 1000.0,
             "block"
         );
-        Ok(Some(mined))
+        Ok(mined)
     }
 }

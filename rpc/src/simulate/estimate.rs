@@ -59,6 +59,15 @@ pub(crate) fn estimate_request(backend: &Backend, request: TransactionRequest) -
     estimate_gas(backend, (request, None, None, None)).map(|gas| gas.to())
 }
 
+/// The same on the state of a block.
+pub(crate) fn estimate_request_at(
+    backend: &Backend,
+    request: TransactionRequest,
+    block: BlockId,
+) -> Result<u64, RpcError> {
+    estimate_gas(backend, (request, Some(block), None, None)).map(|gas| gas.to())
+}
+
 /// The least gas limit, nearly, with which a call succeeds. `gas_cap` is the most that may be tried; zero is no limit.
 pub(crate) fn estimate(simulation: &mut Simulation, call: Call, gas_cap: u64) -> Result<u64, CallFailure> {
     let mut high = highest(simulation, &call)?;
