@@ -45,5 +45,5 @@ pub use genesis::{GenesisError, GenesisFile};
 pub use layouts::{LayoutError, NamedBundle, open};
 pub use pending::{NextBlock, Pending, PendingBlock, PendingBlocks};
 pub use pool::{Origin, PoolError, PoolOptions, PoolTransaction, TransactionPool};
-pub use producer::{MinedBlock, MiningMode, Producer, ProducerOptions, StateEdit};
+pub use producer::{MAX_TIMESTAMP, MinedBlock, MiningMode, Producer, ProducerOptions, StateEdit};
 pub use validation::{Mismatch, Validation, validate};

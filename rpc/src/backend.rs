@@ -25,8 +25,8 @@ pub struct RpcOptions {
     pub gas_cap: u64,
     /// Longest time that a slow call may take (`--rpc.evmtimeout`).
     pub call_timeout: Duration,
-    /// Highest fee of a transaction that the node signs or sends, in wei (`--rpc.txfeecap`); zero is no limit.
-    pub fee_cap: U256,
+    /// Most that a transaction that is sent here may pay for its gas, in wei (`--rpc.txfeecap`); zero is no limit, and `None` leaves it to the pool.
+    pub fee_cap: Option<U256>,
     /// Most logs in one answer; zero is no limit.
     pub max_logs: usize,
     /// Most blocks that one `eth_getLogs` may span; zero is no limit.
@@ -48,7 +48,7 @@ impl Default for RpcOptions {
         Self {
             gas_cap: 50_000_000,
             call_timeout: Duration::from_secs(30),
-            fee_cap: U256::ZERO,
+            fee_cap: None,
             max_logs: 0,
             max_log_blocks: 0,
             slow_calls: std::thread::available_parallelism().map_or(2, usize::from),
@@ -90,6 +90,9 @@ impl Backend {
     ) -> Arc<Self> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
         let instance = keccak256([now.to_be_bytes(), u128::from(std::process::id()).to_be_bytes()].concat());
+        if let Some(cap) = options.fee_cap {
+            pool.set_fee_cap(Some(cap).filter(|cap| !cap.is_zero()));
+        }
         let slow = SlowCalls::new(options.slow_calls, options.waiting_calls);
         let (gas_prices, fee_histories) = <_>::default();
         let (moved, moves) = watch::channel(());

@@ -30,8 +30,13 @@ impl Node {
     }
 
     pub(crate) fn with_options(mode: MiningMode, options: RpcOptions) -> Self {
+        Self::of(EthereumHardfork::Prague, mode, options)
+    }
+
+    /// On a chain with the rules of a fork.
+    pub(crate) fn of(hardfork: EthereumHardfork, mode: MiningMode, options: RpcOptions) -> Self {
         let accounts = vec![ALICE, BOB];
-        let genesis = DevGenesis { hardfork: EthereumHardfork::Prague, accounts, ..DevGenesis::default() };
+        let genesis = DevGenesis { hardfork, accounts, ..DevGenesis::default() };
         let file = GenesisFile::new(&genesis.genesis()).unwrap();
         let database = Database::in_memory(&file.genesis, DatabaseOptions::default()).unwrap();
         let chain = Arc::new(Chain::new(database, file.spec, ChainOptions::default()).unwrap());

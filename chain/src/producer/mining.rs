@@ -1,6 +1,6 @@
 //! Blocks are made: when, and how.
 
-use super::{MiningMode, Producer, Shared, Turn};
+use super::{MAX_TIMESTAMP, MiningMode, Producer, Shared, Turn};
 use crate::{ChainError, payload::BuiltPayload};
 use alloy_primitives::B256;
 use parking_lot::{Condvar, Mutex};
@@ -72,7 +72,7 @@ impl Producer {
         for index in 0..count {
             if let Some(interval) = interval.filter(|_| index > 0) {
                 let parent = self.shared.chain.head_block()?.header().timestamp;
-                self.shared.settings.lock().next_timestamp = Some(parent.saturating_add(interval));
+                self.shared.settings.lock().next_timestamp = Some(parent.saturating_add(interval).min(MAX_TIMESTAMP));
             }
             last = self.shared.make(&mut turn, Emptiness::Wanted)?;
         }

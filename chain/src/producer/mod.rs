@@ -13,7 +13,7 @@ mod tests;
 
 pub use edits::StateEdit;
 pub use mining::MinedBlock;
-pub use settings::{MiningMode, ProducerOptions};
+pub use settings::{MAX_TIMESTAMP, MiningMode, ProducerOptions};
 
 use crate::{
     Chain, ChainBlock, ChainError,
@@ -156,25 +156,26 @@ impl Producer {
         self.shared.settings.lock().next_prev_randao = Some(prev_randao);
     }
 
-    /// Timestamp of the next block, in seconds; time goes on from there. It must be later than that of the head: then it is not taken, and `false` comes back.
+    /// Timestamp of the next block, in seconds; time goes on from there. It must be later than that of the head, and not later than [`MAX_TIMESTAMP`]: else it is not
+    /// taken, and `false` comes back.
     pub fn set_next_timestamp(&self, timestamp: u64) -> Result<bool, ChainError> {
         let head = self.shared.chain.head_block()?;
-        let is_later = timestamp > head.header().timestamp;
-        if is_later {
+        let is_possible = timestamp > head.header().timestamp && timestamp <= MAX_TIMESTAMP;
+        if is_possible {
             self.shared.settings.lock().next_timestamp = Some(timestamp);
         }
-        Ok(is_later)
+        Ok(is_possible)
     }
 
     /// Moves the clock of the chain by so many seconds, so that the next block is at least as much later than the last one: blocks made in
-    /// quick succession are ahead of the clock. Gives how far it is from the real one now, in seconds.
-    pub fn increase_time(&self, seconds: i64) -> Result<i64, ChainError> {
+    /// quick succession are ahead of the clock. Gives how far it is from the real one now, in seconds; `None` if that is later than [`MAX_TIMESTAMP`].
+    pub fn increase_time(&self, seconds: u64) -> Result<Option<i64>, ChainError> {
         let last = self.shared.chain.head_block()?.header().timestamp;
         Ok(self.shared.settings.lock().clock.advance(seconds, last))
     }
 
-    /// Sets the clock of the chain, in seconds. Gives how far it is from the real one now, in seconds.
-    pub fn set_time(&self, timestamp: u64) -> i64 {
+    /// Sets the clock of the chain, in seconds. Gives how far it is from the real one now, in seconds; `None` if that is later than [`MAX_TIMESTAMP`].
+    pub fn set_time(&self, timestamp: u64) -> Option<i64> {
         self.shared.settings.lock().clock.set(timestamp)
     }
 

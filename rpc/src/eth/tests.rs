@@ -238,3 +238,54 @@ async fn messages_are_signed_with_the_prefix() {
     assert_eq!(signature.recover_address_from_msg("hello").unwrap(), ALICE);
     assert_eq!(node.error("eth_sign", json!([Address::ZERO, "0x"])).await.1, "unknown account");
 }
+
+#[tokio::test]
+async fn a_fee_above_the_cap_is_refused_however_it_is_sent() {
+    let cap = Some(U256::from(10).pow(U256::from(18)));
+    let node = Node::with_options(MiningMode::Manual, RpcOptions { fee_cap: cap, ..RpcOptions::default() });
+    let mut request = transfer(ALICE, BOB);
+    // 21,000 gas at 0.0001 ether each.
+    request["maxFeePerGas"] = json!("0x5af3107a4000");
+    let raw = node.call("eth_signTransaction", json!([request])).await["raw"].clone();
+    for (method, argument) in [
+        ("eth_sendTransaction", &request),
+        ("eth_sendTransactionSync", &request),
+        ("eth_sendRawTransaction", &raw),
+        ("eth_sendRawTransactionSync", &raw),
+        ("eth_sendUnsignedTransaction", &request),
+    ] {
+        let (code, message) = node.error(method, json!([argument])).await;
+        assert_eq!(
+            (code, message.as_str()),
+            (-32000, "tx fee (2.10 ether) exceeds the configured cap (1.00 ether)"),
+            "{method}"
+        );
+    }
+    node.call("eth_sendTransaction", json!([transfer(ALICE, BOB)])).await;
+}
+
+/// Before Byzantium a receipt says which state the transaction left instead of whether it succeeded.
+#[tokio::test]
+async fn an_early_receipt_has_a_root_and_no_status() {
+    let fork = alloy_hardforks::EthereumHardfork::SpuriousDragon;
+    let node = Node::of(fork, MiningMode::Manual, RpcOptions::default());
+    let mut hashes = Vec::new();
+    for _ in 0..2 {
+        hashes.push(node.call("eth_sendTransaction", json!([transfer(ALICE, BOB)])).await);
+    }
+    node.call("evm_mine", json!([])).await;
+    let block = node.call("eth_getBlockByNumber", json!(["latest"])).await;
+    let all = node.call("eth_getBlockReceipts", json!(["latest"])).await;
+    for (index, hash) in hashes.iter().enumerate() {
+        let receipt = node.call("eth_getTransactionReceipt", json!([hash])).await;
+        assert_eq!(receipt, all[index]);
+        assert!(receipt.get("status").is_none() && receipt["root"].is_string(), "{receipt}");
+        assert_eq!((&receipt["gasUsed"], &receipt["effectiveGasPrice"]), (&json!("0x5208"), &json!("0x3b9aca00")));
+    }
+    assert_ne!(all[0]["root"], all[1]["root"]);
+    assert_ne!(all[1]["root"], block["stateRoot"], "the reward comes after the transactions");
+    // What waits shows the same.
+    node.call("eth_sendTransaction", json!([transfer(ALICE, BOB)])).await;
+    let pending = node.call("eth_getBlockReceipts", json!(["pending"])).await;
+    assert!(pending[0]["root"].is_string(), "{pending}");
+}
