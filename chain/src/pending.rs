@@ -1,7 +1,7 @@
 //! The block that would be made now: what `pending` means to those who ask.
 //!
 //! [`PendingBlocks::get`] builds it of the transactions that are ready in the pool and keeps it until something changes that it was made of: the head, the state, the
-//! pool, what the next block is to be. Nothing is executed while no transaction is ready: then what is pending is the state of the head. The block
+//! pool, what the next block is to be. If nothing has changed when that is made, it is sealed as it is. Nothing is executed while no transaction is ready: then what is pending is the state of the head. The block
 //! is not in the tree, so nobody can take it for a block of the chain.
 //!
 //! * Who asks while a block is being built waits for it if it was begun after the question, and so sees everything that was sent before: however many ask, one block is
@@ -10,19 +10,18 @@
 
 use crate::{
     Chain, ChainBlock, ChainError, StateView,
-    payload::{HeaderOverrides, PayloadAttributes},
+    payload::{BuiltPayload, HeaderOverrides, PayloadAttributes},
     pool::TransactionPool,
 };
 use alloy_primitives::B256;
-use braid_storage::Layer;
 use parking_lot::Mutex;
 use std::{sync::Arc, time::Instant};
 
-/// A block that was built to be looked at.
+/// A block that was built to be looked at. If nothing has changed when the next block is made, it is that.
 #[derive(Debug)]
 pub struct PendingBlock {
     block: Arc<ChainBlock>,
-    layer: Arc<Layer>,
+    built: BuiltPayload,
 }
 
 impl PendingBlock {
@@ -36,8 +35,13 @@ impl PendingBlock {
     /// # Errors
     /// [`ChainError::UnknownBlock`] if the chain has gone on so far that the state below it is not at hand any more.
     pub fn state(&self, chain: &Chain) -> Result<StateView, ChainError> {
-        let parent = chain.snapshot(self.block.header().parent_hash)?;
-        Ok(StateView::Recent(Box::new(parent.with_layer(Arc::clone(&self.layer))?)))
+        let parent = self.block.header().parent_hash;
+        match chain.state(&parent)? {
+            StateView::Recent(state) => {
+                Ok(StateView::Recent(Arc::new(state.with_layer(Arc::clone(&self.built.block.layer))?)))
+            }
+            StateView::Past(_) => Err(ChainError::UnknownBlock(parent)),
+        }
     }
 }
 
@@ -127,11 +131,27 @@ impl PendingBlocks {
             wanted
         })?;
         let block = built.map(|built| {
-            let layer = Arc::clone(&built.block.layer);
-            Arc::new(PendingBlock { block: Arc::new(ChainBlock::built(built)), layer })
+            let block = Arc::new(ChainBlock::built(built.clone()));
+            Arc::new(PendingBlock { block, built })
         });
         *self.last.lock() = of.map(|of| Made { since, of, block: block.clone() });
         Ok(block)
+    }
+
+    /// The block that was built to be looked at, if it is the one that would be made now on the head: with the same attributes, of the same state and of a pool in which
+    /// nothing came or went.
+    pub(crate) fn take(
+        &self,
+        chain: &Chain,
+        pool: &TransactionPool,
+        head: &ChainBlock,
+        attributes: &PayloadAttributes,
+        overrides: &HeaderOverrides,
+    ) -> Option<BuiltPayload> {
+        let made = self.last.lock().take()?;
+        let now = Ingredients::new(chain, pool, head, (attributes.clone(), *overrides));
+        let block = made.block.filter(|_| made.of == now)?;
+        Some(block.built.clone())
     }
 }
 

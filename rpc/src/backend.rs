@@ -69,6 +69,7 @@ pub struct Backend {
     accounts: Accounts,
     options: RpcOptions,
     slow: Arc<SlowCalls>,
+    /// Where nobody here makes blocks.
     pending_blocks: PendingBlocks,
     /// Tells this process from every other.
     instance: B256,
@@ -172,8 +173,8 @@ impl Backend {
     }
 
     /// Who builds the block that would be made now.
-    pub(crate) const fn pending_blocks(&self) -> &PendingBlocks {
-        &self.pending_blocks
+    pub(crate) fn pending_blocks(&self) -> &PendingBlocks {
+        self.producer.as_ref().map_or(&self.pending_blocks, |producer| producer.pending_blocks())
     }
 
     /// Where slow calls run.

@@ -70,10 +70,25 @@ impl Chain {
         let mut executor = self.executor.lock();
         let built = self.build_by(&mut executor, parent, attributes, overrides, candidates)?;
         if let Some(built) = &built {
-            let block = TreeBlock { block: Arc::clone(&built.block), total_difficulty: built.total_difficulty };
-            self.tree.write().insert(block);
+            self.insert_built(built)?;
         }
         Ok(built)
+    }
+
+    /// Keeps a block that was built aside in the tree. The head does not move.
+    pub(crate) fn keep(&self, built: &BuiltPayload) -> Result<(), ChainError> {
+        let _writer = self.executor.lock();
+        self.insert_built(built)
+    }
+
+    fn insert_built(&self, built: &BuiltPayload) -> Result<(), ChainError> {
+        let mut tree = self.tree.write();
+        let parent = built.block.header.parent_hash;
+        if tree.parent(&parent).is_none() {
+            return Err(ChainError::UnknownBlock(parent));
+        }
+        tree.insert(TreeBlock { block: Arc::clone(&built.block), total_difficulty: built.total_difficulty });
+        Ok(())
     }
 
     /// Builds a block on the head of transactions from a source, to be looked at: it is not kept. `plan` is asked when nobody else can change the chain any more. None if there

@@ -46,7 +46,9 @@ pub enum PoolError {
         nonce: u64,
     },
     /// A blob transaction that would have to wait for others.
-    #[error("nonce too high: tx nonce {nonce}, gapped nonce {gap}: a blob transaction cannot wait for others, send the one with nonce {gap} first")]
+    #[error(
+        "nonce too high: tx nonce {nonce}, gapped nonce {gap}: a blob transaction cannot wait for others, send the one with nonce {gap} first"
+    )]
     NonceTooHigh {
         /// Nonce of the transaction.
         nonce: u64,

@@ -141,9 +141,15 @@ impl Shared {
         let begin = Instant::now();
         let head = self.chain.head_block()?;
         let (attributes, overrides) = self.settings.lock().attributes(head.header());
-        let built = self.chain.build_from(head.hash(), &attributes, &overrides, &*self.pool, |candidates| {
-            emptiness == Emptiness::Wanted || !candidates.is_empty()
-        })?;
+        let built = match self.pending.take(&self.chain, &self.pool, &head, &attributes, &overrides) {
+            Some(built) => {
+                self.chain.keep(&built)?;
+                Some(built)
+            }
+            None => self.chain.build_from(head.hash(), &attributes, &overrides, &*self.pool, |candidates| {
+                emptiness == Emptiness::Wanted || !candidates.is_empty()
+            })?,
+        };
         let Some(built) = built else { return Ok(None) };
         for (hash, reason) in &built.invalid {
             tracing::warn!("transaction {hash} cannot be executed and is dropped: {reason}");

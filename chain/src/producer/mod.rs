@@ -16,7 +16,7 @@ pub use mining::MinedBlock;
 pub use settings::{MAX_TIMESTAMP, MiningMode, ProducerOptions};
 
 use crate::{
-    Chain, ChainBlock, ChainError,
+    Chain, ChainBlock, ChainError, PendingBlocks,
     execution_engine::ForkChoiceState,
     payload::{HeaderOverrides, PayloadAttributes},
     pool::TransactionPool,
@@ -48,6 +48,7 @@ struct Shared {
     alarm: Alarm,
     /// Held by whoever makes a block or changes the chain otherwise.
     turn: Mutex<Turn>,
+    pending: PendingBlocks,
 }
 
 /// What only changes while nobody else changes the chain.
@@ -80,6 +81,7 @@ impl Producer {
             settings: Mutex::new(settings),
             alarm: Alarm::default(),
             turn: Mutex::new(turn),
+            pending: PendingBlocks::default(),
         });
         shared.remember_head(head.hash());
         shared.pool.watch_added({
@@ -108,6 +110,11 @@ impl Producer {
     /// What a block on `parent` would be if it were made now.
     pub fn next_attributes(&self, parent: &ChainBlock) -> (PayloadAttributes, HeaderOverrides) {
         self.shared.settings.lock().attributes(parent.header())
+    }
+
+    /// Builds the block that would be made now for those who want to look at it.
+    pub fn pending_blocks(&self) -> &PendingBlocks {
+        &self.shared.pending
     }
 
     /// Stops making blocks. What is being made is finished.

@@ -103,6 +103,28 @@ fn intervals_make_empty_blocks_and_manual_mining_only_what_is_asked_for() {
 }
 
 #[test]
+fn the_state_of_the_head_is_made_once_and_again_after_an_edit() {
+    let node = node(MiningMode::Manual);
+    node.send(RICH, 0);
+    node.producer.mine(3, None).unwrap();
+    let state = || match node.chain.state(&node.chain.head().hash).unwrap() {
+        crate::StateView::Recent(snapshot) => snapshot,
+        past @ crate::StateView::Past(_) => panic!("{past:?} is the state of the head"),
+    };
+    let before = state();
+    assert!(Arc::ptr_eq(&before, &state()));
+    // The blocks are in memory, and their layers lie above whatever is edited: an old snapshot would hide the edit.
+    for balance in [7, 8, 1] {
+        node.producer.edit(&[StateEdit::Balance(OTHER, U256::from(balance))]).unwrap();
+        assert_eq!(node.balance(OTHER), U256::from(balance));
+    }
+    assert!(!Arc::ptr_eq(&before, &state()));
+    node.send(RICH, 1);
+    node.producer.mine(1, None).unwrap();
+    assert_eq!(node.balance(OTHER), U256::from(2));
+}
+
+#[test]
 fn a_snapshot_brings_everything_back() {
     let node = node(MiningMode::Manual);
     node.producer.edit(&[StateEdit::Balance(OTHER, U256::from(5))]).unwrap();
@@ -170,4 +192,45 @@ fn what_is_said_of_the_next_block_holds_for_one() {
     assert!(second.timestamp.abs_diff(5_000_000_001) < 60, "time goes on from there");
     assert_eq!((second.gas_limit, second.beneficiary), (50_000_000, OTHER));
     assert!(!node.producer.set_next_timestamp(1).unwrap(), "it is over");
+}
+
+#[test]
+fn a_block_that_was_looked_at_is_the_next_one_if_nothing_changed() {
+    let node = node(MiningMode::Manual);
+    let shared = &node.producer.shared;
+    let kept = || {
+        let head = node.chain.head_block().unwrap();
+        let (attributes, overrides) = node.producer.next_attributes(&head);
+        let built = shared.pending.take(&node.chain, &node.pool, &head, &attributes, &overrides);
+        built.map(|built| built.block.layer.block().hash)
+    };
+    let look = || {
+        let next = |head: &ChainBlock| node.producer.next_attributes(head);
+        let pending = shared.pending.get(&node.chain, &node.pool, &next).unwrap().unwrap();
+        let state = pending.state(&node.chain).unwrap();
+        assert_eq!(state.block().hash, pending.block().hash());
+        pending.block().hash()
+    };
+    assert!(node.producer.set_next_timestamp(5_000_000_000).unwrap());
+    node.send(RICH, 0);
+    let pending = look();
+    assert_eq!((kept(), kept()), (Some(pending), None), "it is taken once");
+    assert!(node.chain.block(&pending).unwrap().is_none(), "it is no block of the chain");
+
+    assert_eq!(look(), pending);
+    node.send(RICH, 1);
+    assert_eq!(kept(), None, "the pool has changed");
+    look();
+    node.producer.set_coinbase(OTHER);
+    assert_eq!(kept(), None, "another one gets the tips");
+    look();
+    node.producer.edit(&[StateEdit::Balance(OTHER, U256::from(5))]).unwrap();
+    assert_eq!(kept(), None, "the state has changed");
+
+    let pending = look();
+    let mined = node.producer.mine(1, None).unwrap().unwrap();
+    assert_eq!((mined.hash, mined.transactions), (pending, 2));
+    assert_eq!(node.balance(OTHER), U256::from(5 + 2 + 2 * 21_000));
+    assert_eq!(node.pool.status().pending, 0);
+    assert_eq!(node.producer.mine(1, None).unwrap().unwrap().number, 2);
 }

@@ -12,6 +12,7 @@ use alloy_eips::BlockId;
 use alloy_evm::{EvmEnv, precompiles::PrecompilesMap};
 use alloy_primitives::{Address, U256};
 use alloy_rpc_types_eth::{BlockOverrides, state::StateOverride};
+use braid_chain::StateView;
 use revm::{Database, context_interface::result::ResultAndState, inspector::NoOpInspector};
 
 /// What a client wants to be different from the chain.
@@ -48,6 +49,27 @@ impl Backend {
         twice(|| self.next_context(), run)
     }
 
+    /// Tries to run something within a moment, on the thread that asks. Nothing if it takes longer, or if something is not at hand: then it has to be
+    /// done where it keeps nobody waiting.
+    pub(crate) fn briefly_on_state<T>(
+        &self,
+        block: Option<BlockId>,
+        run: impl FnOnce(CallContext) -> Result<T, CallFailure>,
+    ) -> Option<Result<T, RpcError>> {
+        if !self.is_at_hand(block) {
+            return None;
+        }
+        briefly(self.call_context(block), run)
+    }
+
+    /// The same on the state of the head, in the next block.
+    pub(crate) fn briefly_on_next_block<T>(
+        &self,
+        run: impl FnOnce(CallContext) -> Result<T, CallFailure>,
+    ) -> Option<Result<T, RpcError>> {
+        briefly(self.next_context(), run)
+    }
+
     /// Makes a simulation ready.
     pub(crate) fn simulation(&self, context: CallContext, overrides: Overrides<'_>) -> Result<Simulation, CallFailure> {
         let CallContext { state, header, mut environment } = context;
@@ -67,6 +89,22 @@ impl Backend {
     /// When a call that begins now has to end.
     pub(crate) fn deadline(&self) -> Deadline {
         Deadline::after(self.options().call_timeout)
+    }
+}
+
+fn briefly<T>(
+    context: Result<CallContext, RpcError>,
+    run: impl FnOnce(CallContext) -> Result<T, CallFailure>,
+) -> Option<Result<T, RpcError>> {
+    let context = match context {
+        Ok(context) if matches!(context.state, StateView::Recent(_)) => context,
+        // Each value of an older state is searched for in the history.
+        Ok(_) => return None,
+        Err(error) => return Some(Err(error)),
+    };
+    match run(context) {
+        Err(CallFailure::Outdated(_) | CallFailure::TimeIsOver(_)) => None,
+        result => Some(result.map_err(RpcError::from)),
     }
 }
 

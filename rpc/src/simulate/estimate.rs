@@ -4,13 +4,15 @@
 //! what it used what EIP-150 holds back and the stipend, and then the interval is halved until it is as small as 1.5 % of the answer.
 
 use super::{
+    call::is_simple,
     context::{Overrides, Simulation},
     evm::{CallEvm, Checks},
     failure::{Attempt, CallFailure, NotExecuted, output},
     overrides::CallState,
     request::{Call, CannotPay, NO_GAS_CAP},
+    time_limit::Deadline,
 };
-use crate::{Backend, RpcError, error::INVALID_PARAMS};
+use crate::{Backend, RpcError, block_id::CallContext, error::INVALID_PARAMS};
 use alloy_eips::{BlockId, BlockNumberOrTag, eip7825::MAX_TX_GAS_LIMIT_OSAKA};
 use alloy_primitives::{TxKind, U64};
 use alloy_rpc_types_eth::{BlockOverrides, TransactionRequest, state::StateOverride};
@@ -27,36 +29,65 @@ const CALL_STIPEND: u64 = 2_300;
 /// How far the answer may be from the smallest, as a part of it.
 const ERROR_RATIO: f64 = 0.015;
 
+const PENDING: BlockId = BlockId::Number(BlockNumberOrTag::Pending);
+
 /// Arguments of `eth_estimateGas`.
 pub(super) type EstimateArguments =
     (TransactionRequest, Option<BlockId>, Option<StateOverride>, Option<BlockOverrides>);
 
 /// The least gas limit, nearly, with which a transaction succeeds.
-pub(super) fn estimate_gas(backend: &Backend, arguments: EstimateArguments) -> Result<U64, RpcError> {
-    let (request, block, state_overrides, block_overrides) = arguments;
-    let overrides = Overrides { state: state_overrides.as_ref(), block: block_overrides.as_ref() };
-    let run = |context| {
-        let mut simulation = backend.simulation(context, overrides)?;
-        let call = Call::new(&request, &simulation.environment, backend.options().gas_cap)?;
-        estimate(&mut simulation, call, backend.options().gas_cap)
-    };
-    let gas = match block {
-        Some(block) => backend.on_state(Some(block), run)?,
+pub(super) fn estimate_gas(backend: &Backend, arguments: &EstimateArguments) -> Result<U64, RpcError> {
+    let estimate = |context| run(backend, context, arguments, backend.deadline());
+    let gas = match arguments.1 {
+        Some(block) => backend.on_state(Some(block), estimate)?,
         // The next block has another time and base fee than the last one, and that is where the transaction will be.
-        None => match backend.on_next_block(run) {
-            // It may build on what waits. That is looked at only now, because a block has to be executed for it.
-            Err(error) if error.code != INVALID_PARAMS && backend.has_pending_block() => {
-                backend.on_state(Some(BlockId::Number(BlockNumberOrTag::Pending)), run)?
-            }
+        None => match backend.on_next_block(estimate) {
+            Err(error) if may_build_on_what_waits(backend, &error) => backend.on_state(Some(PENDING), estimate)?,
             result => result?,
         },
     };
     Ok(U64::from(gas))
 }
 
+/// The same within a moment, for what is simple.
+pub(super) fn estimate_briefly(backend: &Backend, arguments: &EstimateArguments) -> Option<Result<U64, RpcError>> {
+    let (request, block, state_overrides, block_overrides) = arguments;
+    if state_overrides.is_some() || block_overrides.is_some() || !is_simple(request) {
+        return None;
+    }
+    let estimate = |context| run(backend, context, arguments, Deadline::brief());
+    let gas = match block {
+        Some(block) => backend.briefly_on_state(Some(*block), estimate)?,
+        None => backend.briefly_on_next_block(estimate)?,
+    };
+    match gas {
+        Err(error) if block.is_none() && may_build_on_what_waits(backend, &error) => None,
+        gas => Some(gas.map(U64::from)),
+    }
+}
+
+/// A transaction for which no block is named may build on those that wait. That is looked at only when it fails without them, because a block has to be executed
+/// for it.
+fn may_build_on_what_waits(backend: &Backend, error: &RpcError) -> bool {
+    error.code != INVALID_PARAMS && backend.has_pending_block()
+}
+
+fn run(
+    backend: &Backend,
+    context: CallContext,
+    (request, _, state, block): &EstimateArguments,
+    deadline: Deadline,
+) -> Result<u64, CallFailure> {
+    let overrides = Overrides { state: state.as_ref(), block: block.as_ref() };
+    let mut simulation = backend.simulation(context, overrides)?;
+    simulation.deadline = deadline;
+    let call = Call::new(request, &simulation.environment, backend.options().gas_cap)?;
+    estimate(&mut simulation, call, backend.options().gas_cap)
+}
+
 /// The least gas limit, nearly, with which a transaction succeeds in the next block, in gas.
 pub(crate) fn estimate_request(backend: &Backend, request: TransactionRequest) -> Result<u64, RpcError> {
-    estimate_gas(backend, (request, None, None, None)).map(|gas| gas.to())
+    estimate_gas(backend, &(request, None, None, None)).map(|gas| gas.to())
 }
 
 /// The same on the state of a block.
@@ -65,7 +96,7 @@ pub(crate) fn estimate_request_at(
     request: TransactionRequest,
     block: BlockId,
 ) -> Result<u64, RpcError> {
-    estimate_gas(backend, (request, Some(block), None, None)).map(|gas| gas.to())
+    estimate_gas(backend, &(request, Some(block), None, None)).map(|gas| gas.to())
 }
 
 /// The least gas limit, nearly, with which a call succeeds. `gas_cap` is the most that may be tried; zero is no limit.
