@@ -49,22 +49,17 @@ impl Backend {
 impl MethodSet {
     /// A method that reads a few values at a block: at once, but on the pool for slow calls if the block is one that has to be executed first.
     /// `block` tells which one is asked for.
-    pub(crate) fn reading<P: FromParams + Send + 'static, R: Serialize + Send + 'static>(
+    pub(crate) fn reading<P: FromParams + Clone + Send + 'static, R: Serialize>(
         &mut self,
         signature: &'static str,
         about: &'static str,
         block: fn(&P) -> Option<BlockId>,
         handler: impl Fn(&Backend, P) -> Result<R, RpcError> + Clone + Send + Sync + 'static,
     ) {
-        self.waiting(signature, about, move |backend: Arc<Backend>, arguments: P, _| {
-            let handler = handler.clone();
-            async move {
-                if backend.is_at_hand(block(&arguments)) {
-                    return handler(&backend, arguments);
-                }
-                let slow = Arc::clone(backend.slow());
-                slow.run(move || handler(&backend, arguments)).await?
-            }
-        });
+        let at_once = handler.clone();
+        let attempt = move |backend: &Backend, arguments: &P| {
+            backend.is_at_hand(block(arguments)).then(|| at_once(backend, arguments.clone()))
+        };
+        self.brief(signature, about, attempt, move |backend, arguments| handler(backend, arguments.clone()));
     }
 }
