@@ -6,6 +6,7 @@
 //!
 //! * Who asks while a block is being built waits for it if it was begun after the question, and so sees everything that was sent before: however many ask, one block is
 //!   built at a time.
+//! * Where others make the blocks, one that is looked at is shown for a while ([`PendingBlocks::lasting`]), as in geth.
 //! * [`PendingBlocks::look`] never builds and never waits.
 
 use crate::{
@@ -15,7 +16,10 @@ use crate::{
 };
 use alloy_primitives::B256;
 use parking_lot::Mutex;
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// A block that was built to be looked at. If nothing has changed when the next block is made, it is that.
 #[derive(Debug)]
@@ -79,6 +83,8 @@ struct Made {
 /// Builds pending blocks and keeps the last one.
 #[derive(Debug, Default)]
 pub struct PendingBlocks {
+    /// How long a block is shown on its parent whatever else changes.
+    lifetime: Duration,
     last: Mutex<Option<Made>>,
     /// Held by whoever builds one.
     building: Mutex<()>,
@@ -88,6 +94,12 @@ pub struct PendingBlocks {
 pub type NextBlock<'a> = &'a dyn Fn(&ChainBlock) -> (PayloadAttributes, HeaderOverrides);
 
 impl PendingBlocks {
+    /// Shows a block for so long on its parent, although the pool or the time changes: for chains that others decide about, where blocks that come in must not wait
+    /// for those that are only looked at.
+    pub fn lasting(lifetime: Duration) -> Self {
+        Self { lifetime, ..Self::default() }
+    }
+
     /// What is known now.
     pub fn look(&self, chain: &Chain, pool: &TransactionPool, next: NextBlock<'_>) -> Result<Pending, ChainError> {
         if pool.status().pending == 0 {
@@ -96,13 +108,18 @@ impl PendingBlocks {
         let head = chain.head_block()?;
         let of = Ingredients::new(chain, pool, &head, next(&head));
         let last = self.last.lock();
-        if let Some(known) = last.as_ref().filter(|known| known.of == of) {
+        if let Some(known) = last.as_ref().filter(|known| self.is_good(known, &of)) {
             return Ok(known.pending());
         }
         drop(last);
         let header = chain.next_header(&head, &of.attributes, &of.overrides);
         let is_ready = pool.ready(header.base_fee_per_gas.unwrap_or_default());
         Ok(if is_ready { Pending::NotBuilt } else { Pending::Nothing })
+    }
+
+    fn is_good(&self, known: &Made, now: &Ingredients) -> bool {
+        let is_on_head = known.of.parent == now.parent && known.of.amendments == now.amendments;
+        known.of == *now || (is_on_head && known.since.elapsed() < self.lifetime)
     }
 
     /// The block that would be made now; none if no transaction is ready. That may take as long as it takes to execute a block.

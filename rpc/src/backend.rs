@@ -18,6 +18,9 @@ use std::{
 };
 use tokio::sync::watch;
 
+/// How long a pending block is shown where others make the blocks (geth's).
+const PENDING_LIFETIME: Duration = Duration::from_secs(2);
+
 /// Limits and settings of the methods.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RpcOptions {
@@ -108,7 +111,7 @@ impl Backend {
             accounts,
             options,
             slow,
-            pending_blocks: PendingBlocks::default(),
+            pending_blocks: PendingBlocks::lasting(PENDING_LIFETIME),
             instance,
             gas_prices,
             fee_histories,

@@ -166,3 +166,27 @@ async fn many_who_ask_at_once_all_see_what_was_sent() {
         }
     }
 }
+
+/// Where others make the blocks, whoever looks does not make blocks that come in wait again and again.
+#[test]
+fn without_a_producer_a_pending_block_is_shown_for_a_while() {
+    use crate::test_chain::{backend, build, dev_chain, make_head, transaction};
+    use alloy_eips::Encodable2718;
+    let backend = backend(dev_chain());
+    let send = |nonce| {
+        let sent = transaction(nonce, Some(STRANGER), Default::default());
+        backend.pool().add_raw(&sent.encoded_2718(), braid_chain::Origin::External).unwrap();
+    };
+    assert!(backend.pending_block().unwrap().is_none());
+    send(0);
+    let first = backend.pending_block().unwrap().unwrap();
+    assert_eq!(first.block().transactions().len(), 1);
+    send(1);
+    assert!(Arc::ptr_eq(&backend.pending_block().unwrap().unwrap(), &first));
+    // Not on another head.
+    let mined = vec![transaction(0, Some(STRANGER), Default::default())];
+    make_head(backend.chain(), build(backend.chain(), backend.chain().head().hash, mined));
+    let second = backend.pending_block().unwrap().unwrap();
+    assert_eq!((second.block().number(), second.block().transactions().len()), (2, 1));
+    assert_eq!(backend.next_nonce(crate::test_chain::signer().address()).unwrap(), 2);
+}
