@@ -30,7 +30,7 @@ mod walk;
 mod tests;
 
 pub use keccak_cache::{KeccakCache, MAX_CACHED_INPUT};
-pub use keys::{AccountFields, MAX_DECLARED_KEYS, PredictedAccess, PredictedKey, Prediction};
+pub use keys::{AccountFields, FollowedCall, MAX_DECLARED_KEYS, PredictedAccess, PredictedKey, Prediction};
 pub use observe::{CallKind, CallStart, ObservedAccesses, ObservedAccount, ObservedCall, ObservedSlot};
 pub use predictor::{Predictor, PredictorConfig};
 pub use preimages::{KeccakPreimages, Preimages};

@@ -9,7 +9,7 @@ use super::{
     BlockContext, KeccakCache, ObservedAccesses, ObservedCall, ObservedSlot, Prediction, PredictorError, StateView,
     TransactionShape,
     evaluate::Frame,
-    family::Operands,
+    family::{Fingerprints, Operands},
     learn::{CallToLearn, Coverage, learn_call},
     observe::CallKind,
     preimages::Preimages,
@@ -263,6 +263,17 @@ impl Predictor {
             return (key, coverage);
         }
         (key, coverage)
+    }
+
+    /// Whether anything was learned of the function that `input` names, of the code at `address` or of its family.
+    pub fn knows(&self, address: Address, code_hash: B256, input: &[u8], state: &dyn StateView) -> bool {
+        code_hash == KECCAK256_EMPTY
+            || self.store.find_for_account(address, code_hash, input, state, &mut Fingerprints::default()).is_some()
+    }
+
+    /// Whether anything was learned of the code at `address` or of its family.
+    pub fn knows_code(&self, address: Address, code_hash: B256, state: &dyn StateView) -> bool {
+        self.store.knows_code(code_hash) || state.code(address).is_some_and(|code| self.store.knows_family(&code))
     }
 
     /// Number of templates.

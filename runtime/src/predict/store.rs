@@ -146,6 +146,16 @@ impl Store {
         Some(template)
     }
 
+    /// Whether there is a template for any function of a code.
+    pub(super) fn knows_code(&self, code_hash: B256) -> bool {
+        self.homes.contains_key(&code_hash) || self.templates.iter().any(|(key, _)| key.code_hash == code_hash)
+    }
+
+    /// Whether a code is of a family of which something was learned.
+    pub(super) fn knows_family(&self, code: &[u8]) -> bool {
+        fingerprint(code).is_some_and(|family| self.families.contains_key(&family))
+    }
+
     /// The template of exactly this key, made when missing; one that was not used for long leaves for it.
     pub(super) fn find_or_add(&mut self, key: TemplateKey, limit: usize) -> &mut Template {
         let index = match self.index.get(&key) {

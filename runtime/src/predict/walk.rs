@@ -1,7 +1,7 @@
 //! Foretelling a transaction: its template is evaluated, then those of the calls it probably makes, and so on.
 
 use super::{
-    KeccakCache, PredictedAccess, PredictedKey, Prediction, StateView, TransactionShape,
+    FollowedCall, KeccakCache, PredictedAccess, PredictedKey, Prediction, StateView, TransactionShape,
     assume::assume,
     evaluate::{Environment, Frame, Mark, Memo, Program},
     expression::{NodeIndex, address_of},
@@ -38,6 +38,8 @@ pub(super) struct Scratch {
     table: Vec<u32>,
     used: Vec<u32>,
     pub(super) fingerprints: Fingerprints,
+    /// The calls that were followed, if they are to be kept.
+    pub(super) followed: Option<Vec<FollowedCall>>,
     hasher: DefaultHashBuilder,
 }
 
@@ -53,6 +55,7 @@ impl Scratch {
         self.arena.clear();
         self.mask.clear();
         self.returned.clear();
+        self.followed.iter_mut().for_each(Vec::clear);
         for position in self.used.drain(..) {
             self.table[position as usize] = 0;
         }
@@ -377,6 +380,10 @@ impl<'a> Walk<'a> {
                 likelihood,
                 depth: call.depth + 1,
             };
+            if let Some(followed) = &mut self.out.scratch.followed {
+                let likelihood = likelihood.min(255) as u8;
+                followed.push(FollowedCall { code_address: target, this: inner_call.this, likelihood });
+            }
             self.call(inner.template, &inner_call);
             for seen in self.out.scratch.returned.iter_mut().rev().take_while(|seen| seen.0 == u16::MAX) {
                 seen.0 = index as u16;
