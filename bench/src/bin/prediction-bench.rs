@@ -5,7 +5,7 @@ use braid_bench::{
     engine::Knowledge,
     harness::{self, Plan},
     machine::Machine,
-    prediction::{self, PredictionFigures, RanBlock, Report},
+    prediction::{self, Before, PredictionFigures, RanBlock, Report},
     report::gaps_closed,
     workload::{self, PROFILES, Profile, Size},
 };
@@ -85,11 +85,16 @@ fn measure_profile(profile: &Profile, arguments: &Arguments, figures: &mut Predi
     let blocks = run_all(&workload::build(profile.name, arguments.size, arguments.seed)?.cases)?;
     if profile.is_generated() {
         let teachers = run_all(&workload::build(profile.name, arguments.size, arguments.seed ^ 0x5eed)?.cases)?;
-        figures.warm.push(prediction::taught_by(profile.name, &teachers, &blocks, list)?);
+        figures.warm.push(prediction::taught_by(profile.name, &teachers, &blocks, Before::Learned, list)?);
         return Ok(());
     }
-    figures.warm.push(prediction::leave_one_out(&format!("{}, warm", profile.name), &blocks, list)?);
-    figures.warm.push(prediction::taught_by(&format!("{}, cold", profile.name), &[], &blocks, false)?);
+    let learned = (&*format!("{}, warm", profile.name), Before::Learned);
+    let read = (&*format!("{}, warm, unknown code read", profile.name), Before::LearnedAndRead);
+    figures.warm.extend(prediction::leave_one_out([learned, read], &blocks, list)?);
+    for (name, before) in [("cold, code read", Before::LearnedAndRead), ("cold", Before::Learned)] {
+        let name = format!("{}, {name}", profile.name);
+        figures.warm.push(prediction::taught_by(&name, &[], &blocks, before, false)?);
+    }
     let name = format!("{} (the blocks of the set, which are far apart)", profile.name);
     figures.chains.push(prediction::after_blocks(&name, &blocks, &arguments.after));
     Ok(())

@@ -6,7 +6,7 @@ use super::{
     learn_block,
     misses::{Judge, Misses},
 };
-use braid_runtime::predict::{KeccakCache, Prediction, Predictor, PredictorError};
+use braid_runtime::predict::{KeccakCache, Prediction, Predictor, PredictorConfig, PredictorError};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -24,10 +24,32 @@ pub struct SetFigures {
     pub blocks: usize,
     /// Templates of the (last) predictor.
     pub templates: usize,
+    /// Functions whose code was read beforehand, those of them that said nothing, and the time it took.
+    pub studied: Study,
     /// Counts.
     pub tallies: Tallies,
     /// What was missed and why.
     pub misses: Misses,
+}
+
+/// Reading of code before a block.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Study {
+    /// Functions read.
+    pub functions: u64,
+    /// Those that said nothing.
+    pub unreadable: u64,
+    /// Nanoseconds, with the predictions that found them.
+    pub nanos: u64,
+}
+
+/// What is known when a block is predicted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// What was learned from other blocks.
+    Learned,
+    /// The same, and the code of functions that were not seen there is read.
+    LearnedAndRead,
 }
 
 /// Figures after so many blocks.
@@ -50,14 +72,20 @@ pub struct PredictionFigures {
     pub chains: Vec<ChainFigures>,
 }
 
-/// Each block predicted by what was learned from all others. `list` keeps every single miss in words.
-pub fn leave_one_out(name: &str, blocks: &[RanBlock], list: bool) -> Result<SetFigures, PredictorError> {
-    let mut figures = SetFigures::new(name);
+/// Each block predicted by what was learned from all others, in two ways, the one that knows less first. `list` keeps every single miss in words.
+pub fn leave_one_out(
+    names: [(&str, Before); 2],
+    blocks: &[RanBlock],
+    list: bool,
+) -> Result<[SetFigures; 2], PredictorError> {
+    let mut figures = names.map(|(name, _)| SetFigures::new(name));
     for (index, block) in blocks.iter().enumerate() {
-        let predictor = Teacher(blocks).teach(Some(index));
-        figures.predict(&predictor, block, list)?;
+        let mut predictor = Teacher(blocks).teach(Some(index));
+        for ((_, before), figures) in names.iter().zip(&mut figures) {
+            figures.predict(&mut predictor, block, *before, list)?;
+        }
     }
-    figures.misses.rank(WORST);
+    figures.iter_mut().for_each(|figures| figures.misses.rank(WORST));
     Ok(figures)
 }
 
@@ -66,12 +94,15 @@ pub fn taught_by(
     name: &str,
     teachers: &[RanBlock],
     blocks: &[RanBlock],
+    before: Before,
     list: bool,
 ) -> Result<SetFigures, PredictorError> {
     let mut figures = SetFigures::new(name);
-    let predictor = Teacher(teachers).teach(None);
+    let learned = Teacher(teachers).teach(None).save();
     for block in blocks {
-        figures.predict(&predictor, block, list)?;
+        // What was read for one block is forgotten for the next.
+        let mut predictor = Predictor::load(&learned, PredictorConfig::default())?;
+        figures.predict(&mut predictor, block, before, list)?;
     }
     figures.misses.rank(WORST);
     Ok(figures)
@@ -96,10 +127,28 @@ pub fn after_blocks(name: &str, blocks: &[RanBlock], ks: &[usize]) -> ChainFigur
 impl SetFigures {
     fn new(name: &str) -> Self {
         let (tallies, misses) = (Tallies::default(), Misses::default());
-        Self { name: name.to_owned(), blocks: 0, templates: 0, tallies, misses }
+        Self { name: name.to_owned(), blocks: 0, templates: 0, studied: Study::default(), tallies, misses }
     }
 
-    fn predict(&mut self, predictor: &Predictor, block: &RanBlock, list: bool) -> Result<(), PredictorError> {
+    fn predict(
+        &mut self,
+        predictor: &mut Predictor,
+        block: &RanBlock,
+        before: Before,
+        list: bool,
+    ) -> Result<(), PredictorError> {
+        if before == Before::LearnedAndRead {
+            let mut keccak = KeccakCache::with_bits(16);
+            let mut scratch = Prediction::default();
+            let started = Instant::now();
+            for ran in &block.transactions {
+                let studied = predictor.study(&block.shape(ran), &*block.parent, &mut keccak, &mut scratch);
+                self.studied.functions += u64::from(studied.functions);
+                self.studied.unreadable += u64::from(studied.unreadable);
+            }
+            self.studied.nanos += u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        }
+        let predictor = &*predictor;
         let (tallies, predictions) = score(predictor, block, PASSES);
         let mut judge = Judge::new(predictor)?;
         let mut misses = Misses::default();

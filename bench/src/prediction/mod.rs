@@ -17,7 +17,7 @@ mod tally;
 
 pub use class::Class;
 pub use lessons::{Teacher, learn_block};
-pub use measure::{ChainFigures, PredictionFigures, SetFigures, after_blocks, leave_one_out, taught_by};
+pub use measure::{Before, ChainFigures, PredictionFigures, SetFigures, Study, after_blocks, leave_one_out, taught_by};
 pub use misses::{Excess, Miss, MissCount, Misses};
 pub use ran::{RanBlock, RanTransaction, TouchedSlot, run_block, run_chain};
 pub use report::{Report, markdown, terminal};

@@ -42,6 +42,21 @@ fn percent(share: f64) -> String {
     format!("{:.1}", 100.0 * share)
 }
 
+/// What reading code cost.
+fn studied(set: &SetFigures) -> String {
+    let study = &set.studied;
+    if study.functions == 0 {
+        return String::new();
+    }
+    format!(
+        " Read beforehand: {} functions ({} said nothing), {:.1} µs each, {:.1} µs a transaction.",
+        study.functions,
+        study.unreadable,
+        study.nanos as f64 / 1e3 / study.functions as f64,
+        set.tallies.total.micros(study.nanos)
+    )
+}
+
 fn touched(score: &Score) -> u64 {
     score.true_positive + score.false_negative
 }
@@ -123,7 +138,7 @@ fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
 pub fn terminal(report: &Report) -> String {
     let mut text = String::new();
     for set in &report.figures.warm {
-        let _ = writeln!(text, "{} ({} blocks, {} templates)", set.name, set.blocks, set.templates);
+        let _ = writeln!(text, "{} ({} blocks, {} templates){}", set.name, set.blocks, set.templates, studied(set));
         let _ = writeln!(text, "{}", table(&HEADINGS, &rows(&set.tallies)));
         if !set.misses.missed.is_empty() || !set.misses.in_vain.is_empty() {
             let _ = writeln!(text, "{}", table(&MISS_HEADINGS, &miss_rows(set)));
@@ -168,7 +183,7 @@ pub fn markdown(report: &Report) -> String {
             text,
             "{} blocks, {} transactions, {} templates. Recall of storage slots {} %, precision {} %, {:.2} slots in vain a transaction, {:.1} % of \
              transactions exact to the slot; {:.2} µs a transaction, {:.2} µs when the hashes are known, {:.2} µs in the first pass. With the keys of the envelope counted, \
-             recall would read {} %.\n",
+             recall would read {} %.{}\n",
             set.blocks,
             total.transactions,
             set.templates,
@@ -180,6 +195,7 @@ pub fn markdown(report: &Report) -> String {
             total.micros(total.nanos_without_hashes),
             total.micros(total.nanos_first),
             percent(total.recall_with_envelope()),
+            studied(set),
         );
         markdown_table(&mut text, &HEADINGS, &rows(&set.tallies));
         if set.misses.missed.is_empty() && set.misses.in_vain.is_empty() {

@@ -17,7 +17,7 @@ use super::{
     store::{Function, Store, TemplateKey},
     walk::{Limits, Walk},
 };
-use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, map::HashMap};
+use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, map::{HashMap, HashSet}};
 use std::sync::atomic::Ordering;
 
 /// Gas of a transaction of which nothing is known: about the average on mainnet.
@@ -49,10 +49,12 @@ impl Default for PredictorConfig {
 /// Templates of what transactions touch, learned from what they did touch.
 #[derive(Debug)]
 pub struct Predictor {
-    config: PredictorConfig,
-    store: Store,
-    learning_cache: KeccakCache,
+    pub(super) config: PredictorConfig,
+    pub(super) store: Store,
+    pub(super) learning_cache: KeccakCache,
     operands: Operands,
+    /// Functions whose code said nothing, so that it is not read again.
+    pub(super) unreadable: HashSet<TemplateKey>,
 }
 
 impl Default for Predictor {
@@ -69,7 +71,7 @@ impl Predictor {
 
     fn with_store(config: PredictorConfig, store: Store) -> Self {
         let learning_cache = KeccakCache::with_bits(LEARNING_CACHE_BITS);
-        Self { config, store, learning_cache, operands: Operands::default() }
+        Self { config, store, learning_cache, operands: Operands::default(), unreadable: HashSet::default() }
     }
 
     /// The bounds it was made with.
@@ -105,7 +107,7 @@ impl Predictor {
             return;
         };
         let template = found.template;
-        out.known = template.observations > 0;
+        out.known = template.observations > 0 || template.is_read;
         out.confidence = template.coverage;
         if template.gas > 0 {
             out.gas = template.gas.min(shape.gas_limit);

@@ -133,6 +133,9 @@ pub(super) struct Template {
     pub(super) varied: bool,
     /// Calls learned from.
     pub(super) observations: u32,
+    /// Whether it began as what the code says.
+    #[serde(default)]
+    pub(super) is_read: bool,
     /// Moving average of the gas of whole transactions that begin here; 0 when none did.
     pub(super) gas: u64,
     /// Moving average of the share, in 255ths, of what was touched that had been foreseen.
@@ -221,7 +224,7 @@ impl Template {
     }
 
     /// Drops the nodes and pieces that no entry needs.
-    fn compact(&mut self) {
+    pub(super) fn compact(&mut self) {
         let mut needed = vec![false; self.nodes.len()];
         let mut mark = |index: NodeIndex| needed[index as usize] = true;
         self.slots.iter().for_each(|entry| {

@@ -8,10 +8,10 @@ use super::{
     family::{Fingerprints, word_at},
     learn::bytes_at,
     observe::CallKind,
-    store::{Found, Store},
+    store::{Found, Function, Store},
     template::{CallEntry, InputShape, Template},
 };
-use alloy_primitives::{Address, KECCAK256_EMPTY, U256, map::DefaultHashBuilder};
+use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, map::DefaultHashBuilder};
 use std::hash::BuildHasher;
 
 /// Entries of templates that are evaluated for any transaction, for each so much of its gas limit, and at most: a
@@ -40,6 +40,8 @@ pub(super) struct Scratch {
     pub(super) fingerprints: Fingerprints,
     /// The calls that were followed, if they are to be kept.
     pub(super) followed: Option<Vec<FollowedCall>>,
+    /// Functions without template that were come across, if they are to be kept: account, code hash, function.
+    pub(super) unknown: Option<Vec<(Address, B256, Function)>>,
     hasher: DefaultHashBuilder,
 }
 
@@ -56,6 +58,7 @@ impl Scratch {
         self.mask.clear();
         self.returned.clear();
         self.followed.iter_mut().for_each(Vec::clear);
+        self.unknown.iter_mut().for_each(Vec::clear);
         for position in self.used.drain(..) {
             self.table[position as usize] = 0;
         }
@@ -200,6 +203,9 @@ impl<'a> Walk<'a> {
 
     /// Says what is assumed of a transaction that calls unknown code.
     pub(super) fn run_unknown(&mut self, to: Address) {
+        if let Some(unknown) = &mut self.out.scratch.unknown {
+            unknown.push((to, self.shape.code_hash, Function::of(self.shape.input)));
+        }
         let input = Input::Outer { from: 0, to: self.shape.input.len() };
         let caller = self.shape.sender;
         self.assume(&Call {
@@ -360,6 +366,7 @@ impl<'a> Walk<'a> {
                 (mask.len() < 4 || mask[..4] == [1; 4]).then(|| &arena[from..to])
             }
         };
+        let function = inner_input.map(Function::of);
         let inner = code_hash
             .filter(|hash| *hash != KECCAK256_EMPTY)
             .and_then(|hash| self.store.find_for_account(target, hash, inner_input?, self.state, fingerprints));
@@ -390,6 +397,9 @@ impl<'a> Walk<'a> {
             }
         } else if code_hash != Some(KECCAK256_EMPTY) {
             self.out.incomplete |= likelihood > 127;
+            if let (Some(unknown), Some(hash), Some(function)) = (&mut self.out.scratch.unknown, code_hash, function) {
+                unknown.push((target, hash, function));
+            }
             let this = if entry.kind == CallKind::Delegate { call.this } else { target };
             let caller = if entry.kind == CallKind::Delegate { call.caller } else { call.this };
             self.assume(&Call {
