@@ -261,10 +261,6 @@ impl<'a> Judge<'a> {
             if call.kind == CallKind::Create {
                 return Miss::Creation;
             }
-            let input = &ran.observed.bytes[call.input.start as usize..call.input.end as usize];
-            if !self.predictor.knows(call.code_address, call.code_hash, input, parent) {
-                return Miss::NewInnerCode;
-            }
             let followed = |prediction: &Prediction| {
                 prediction
                     .followed()
@@ -273,6 +269,10 @@ impl<'a> Judge<'a> {
             };
             if !followed(prediction) {
                 return if followed(&self.prediction) { Miss::RareCall } else { Miss::UnforeseenCall };
+            }
+            let input = &ran.observed.bytes[call.input.start as usize..call.input.end as usize];
+            if !self.predictor.knows(call.code_address, call.code_hash, input, parent) {
+                return Miss::NewInnerCode;
             }
         }
         if self.prediction.slots().any(|(address, slot, _)| address == missed.address && slot == missed.slot) {

@@ -93,7 +93,7 @@ pub struct PredictedAccess {
     pub assumed: bool,
 }
 
-/// An inner call that a prediction followed.
+/// An inner call that a prediction came across.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FollowedCall {
     /// Account whose code runs.
@@ -140,7 +140,7 @@ impl Prediction {
         self.scratch.followed = keep.then(Vec::new);
     }
 
-    /// The inner calls whose templates the prediction was made of, in the order of their start.
+    /// The inner calls that the prediction came across, also those of unknown code, in the order of their start.
     pub fn followed(&self) -> &[FollowedCall] {
         self.scratch.followed.as_deref().unwrap_or_default()
     }

@@ -40,5 +40,5 @@ pub use recorder::AccessRecorder;
 pub use saved::PredictorError;
 pub use score::{PredictionScore, Score};
 pub use shape::{BlockContext, StateView, TransactionShape};
-pub use study::Studied;
 pub(crate) use shared_hashes::SharedHashes;
+pub use study::Studied;

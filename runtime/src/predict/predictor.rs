@@ -14,10 +14,13 @@ use super::{
     observe::CallKind,
     preimages::Preimages,
     saved,
-    store::{Function, Store, TemplateKey},
+    store::{Function, PartlyKnown, Store, TemplateKey, traits},
     walk::{Limits, Walk},
 };
-use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, map::{HashMap, HashSet}};
+use alloy_primitives::{
+    Address, B256, KECCAK256_EMPTY, U256,
+    map::{HashMap, HashSet},
+};
 use std::sync::atomic::Ordering;
 
 /// Gas of a transaction of which nothing is known: about the average on mainnet.
@@ -100,7 +103,8 @@ impl Predictor {
         }
         let limits = Limits { keys: self.config.max_keys, likelihood: self.config.min_likelihood as u32 };
         let fingerprints = &mut out.scratch.fingerprints;
-        let found = self.store.find_for_account(to, shape.code_hash, shape.input, state, fingerprints);
+        let input = PartlyKnown::whole(shape.input);
+        let found = self.store.find_for_account(to, shape.code_hash, input, state, fingerprints);
         let Some(found) = found else {
             out.incomplete = true;
             Walk::new(&self.store, shape, state, keccak, out, limits).run_unknown(to);
@@ -120,7 +124,8 @@ impl Predictor {
         if shape.code_hash == KECCAK256_EMPTY && shape.to.is_some() {
             return TRANSFER_GAS.min(shape.gas_limit);
         }
-        let learned = self.store.find_for(shape.code_hash, shape.input).map_or(0, |template| template.gas);
+        let input = PartlyKnown::whole(shape.input);
+        let learned = self.store.find_for(shape.code_hash, input).map_or(0, |template| template.gas);
         if learned == 0 { UNKNOWN_GAS.min(shape.gas_limit) } else { learned.min(shape.gas_limit) }
     }
 
@@ -162,11 +167,13 @@ impl Predictor {
         let code = observed.code(shape.code_hash).map_or(&[][..], |code| code);
         let root = self.learn_one(shape, &outer_call(shape, to, code), 0, observed, &loads, preimages);
         let mut coverage = root.1;
+        let mut learned: Vec<Option<TemplateKey>> = vec![Some(root.0)];
         for (index, call) in observed.calls.iter().enumerate() {
             if call.kind != CallKind::Create {
                 self.store.note_code(call.code_address, call.code_hash);
             }
             if call.kind == CallKind::Create || call.code_hash == KECCAK256_EMPTY || call.code_hash == B256::ZERO {
+                learned.push(None);
                 continue;
             }
             let start = Start {
@@ -179,14 +186,29 @@ impl Predictor {
                 output: &observed.bytes[call.output.start as usize..call.output.end as usize],
                 success: call.success,
             };
-            let found = self.learn_one(shape, &start, index as u32 + 1, observed, &loads, preimages).1;
+            let (key, found) = self.learn_one(shape, &start, index as u32 + 1, observed, &loads, preimages);
+            learned.push(Some(key));
             coverage.foreseen += found.foreseen;
             coverage.all += found.all;
         }
+        self.mix_callers(&learned, observed);
         self.conclude(root.0, coverage, observed);
-        if let Function::Sized(selector, _) = root.0.function {
+        if let Function::Sized(selector, _) | Function::Variant(selector, _) = root.0.function {
             let general = TemplateKey { function: Function::Selector(selector), ..root.0 };
             self.conclude(general, coverage, observed);
+        }
+    }
+
+    /// Calls of a function differ where those of a function that it calls do: what tells them apart there is often computed here from
+    /// what tells them apart here.
+    fn mix_callers(&mut self, learned: &[Option<TemplateKey>], observed: &ObservedAccesses) {
+        for (index, call) in observed.calls.iter().enumerate().rev() {
+            let key = |index: usize| learned.get(index).copied().flatten().map(TemplateKey::general);
+            let (Some(callee), Some(caller)) = (key(index + 1), key(call.parent as usize)) else { continue };
+            let limit = self.config.max_templates;
+            if self.store.find_or_add(callee, limit).mixed {
+                self.store.find_or_add(caller, limit).mixed = true;
+            }
         }
     }
 
@@ -215,10 +237,15 @@ impl Predictor {
         let mut slots: Vec<ObservedSlot> = Vec::new();
         for slot in observed.slots.iter().filter(|slot| slot.call == index) {
             match slots.iter_mut().find(|seen| seen.slot == slot.slot && seen.address == slot.address) {
-                Some(seen) => seen.written |= slot.written,
+                Some(seen) => {
+                    seen.written |= slot.written;
+                    seen.new_value = slot.new_value;
+                }
                 None => slots.push(*slot),
             }
         }
+        // A slot that gets its old value back, as a lock does, is as good as read: nobody has to wait for it.
+        slots.iter_mut().for_each(|slot| slot.written &= slot.new_value != slot.value);
         let accounts: Vec<_> = observed.accounts.iter().filter(|account| account.call == index).copied().collect();
         let forwards = children.iter().any(|child| {
             child.kind == CallKind::Delegate
@@ -258,6 +285,20 @@ impl Predictor {
         template.varied |= template.length != length;
         let varied = template.varied;
         let coverage = learn_call(template, &call, observed, loads, &mut self.learning_cache, preimages);
+        template.mixed |= template.is_mixed();
+        let mixed = template.mixed;
+        if let (true, Function::Selector(selector)) = (mixed, function) {
+            let traits = traits(PartlyKnown::whole(start.input));
+            let general = key;
+            let key = TemplateKey { code_hash: home, function: Function::Variant(selector, traits) };
+            let first = (!self.store.holds(&key)).then(|| self.store.find_or_add(general, limit).variant());
+            let variant = self.store.find_or_add(key, limit);
+            if let Some(first) = first {
+                *variant = first;
+            }
+            let coverage = learn_call(variant, &call, observed, loads, &mut self.learning_cache, preimages);
+            return (key, coverage);
+        }
         if let (true, Function::Selector(selector)) = (varied, function) {
             let key = TemplateKey { code_hash: home, function: Function::Sized(selector, length) };
             let sized = self.store.find_or_add(key, limit);
@@ -270,7 +311,10 @@ impl Predictor {
     /// Whether anything was learned of the function that `input` names, of the code at `address` or of its family.
     pub fn knows(&self, address: Address, code_hash: B256, input: &[u8], state: &dyn StateView) -> bool {
         code_hash == KECCAK256_EMPTY
-            || self.store.find_for_account(address, code_hash, input, state, &mut Fingerprints::default()).is_some()
+            || self
+                .store
+                .find_for_account(address, code_hash, PartlyKnown::whole(input), state, &mut Fingerprints::default())
+                .is_some()
     }
 
     /// Whether anything was learned of the code at `address` or of its family.

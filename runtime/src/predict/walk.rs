@@ -8,7 +8,7 @@ use super::{
     family::{Fingerprints, word_at},
     learn::bytes_at,
     observe::CallKind,
-    store::{Found, Function, Store},
+    store::{Found, Function, PartlyKnown, Store},
     template::{CallEntry, InputShape, Template},
 };
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, map::DefaultHashBuilder};
@@ -358,15 +358,19 @@ impl<'a> Walk<'a> {
         let arena_start = self.out.scratch.arena.len();
         let Some(input) = self.inner_input(template, call, bases, &entry.input) else { return };
         let code_hash = self.store.code_of(target).or_else(|| self.state.code_hash(target));
-        let Scratch { arena, mask, fingerprints, .. } = &mut self.out.scratch;
+        let Scratch { arena, mask, fingerprints, followed, .. } = &mut self.out.scratch;
         let inner_input = match input {
-            Input::Outer { from, to } => Some(&self.shape.input[from..to]),
+            Input::Outer { from, to } => Some(PartlyKnown::whole(&self.shape.input[from..to])),
             Input::Arena { from, to } => {
                 let mask = &mask[from..to];
-                (mask.len() < 4 || mask[..4] == [1; 4]).then(|| &arena[from..to])
+                (mask.len() < 4 || mask[..4] == [1; 4]).then(|| PartlyKnown { bytes: &arena[from..to], mask })
             }
         };
-        let function = inner_input.map(Function::of);
+        let function = inner_input.map(|input| Function::of(input.bytes));
+        if let Some(followed) = followed {
+            let this = if entry.kind == CallKind::Delegate { call.this } else { target };
+            followed.push(FollowedCall { code_address: target, this, likelihood: likelihood.min(255) as u8 });
+        }
         let inner = code_hash
             .filter(|hash| *hash != KECCAK256_EMPTY)
             .and_then(|hash| self.store.find_for_account(target, hash, inner_input?, self.state, fingerprints));
@@ -387,10 +391,6 @@ impl<'a> Walk<'a> {
                 likelihood,
                 depth: call.depth + 1,
             };
-            if let Some(followed) = &mut self.out.scratch.followed {
-                let likelihood = likelihood.min(255) as u8;
-                followed.push(FollowedCall { code_address: target, this: inner_call.this, likelihood });
-            }
             self.call(inner.template, &inner_call);
             for seen in self.out.scratch.returned.iter_mut().rev().take_while(|seen| seen.0 == u16::MAX) {
                 seen.0 = index as u16;

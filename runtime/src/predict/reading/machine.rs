@@ -5,7 +5,10 @@
 //! forked a few times only and then taken as it went before, so that the work grows with the code and not with the number of paths.
 
 use super::{
-    super::{AccountFields, CallKind, expression::{Node, NodeIndex}},
+    super::{
+        AccountFields, CallKind,
+        expression::{Node, NodeIndex},
+    },
     memory::Memory,
     notes::{Notes, Outcome},
     word::{Nodes, Word},
@@ -17,16 +20,21 @@ use revm::bytecode::opcode as op;
 const MAX_STEPS: u32 = 40_000;
 /// Instructions of one path.
 const MAX_PATH: u32 = 12_000;
-/// Undecided branches on one path.
-const MAX_FORKS: u8 = 40;
+/// Undecided branches on one path, after which the rest is not read. Each is a level of recursion.
+const MAX_FORKS: u8 = 200;
 /// Times that one branch is explored on both sides.
 const FORKS_OF_BRANCH: u8 = 3;
+/// Decided branches on one path of which the other side is tried when the path fails.
+const MAX_RETRIES: u8 = 4;
 /// Times that one side of an undecided branch is taken on one path: what comes after is a loop.
 const ROUNDS: u8 = 2;
 /// Depth of the stack, as in the EVM.
 const MAX_STACK: usize = 1024;
 /// Share of a side whose condition hardly ever holds.
 const UNLIKELY: f32 = 0.15;
+/// Share of each side when nothing is known of the condition: more than half, since what was not recognised
+/// as a way to fail often is one.
+const EITHER: f32 = 0.55;
 /// Where memory begins whose place is not known.
 const FAR: u64 = 1 << 20;
 /// Bytes kept free for a piece of it.
@@ -59,6 +67,8 @@ struct Path {
     last_call: Option<u16>,
     returned: u64,
     forks: u8,
+    /// Times that the other side of a decided branch was tried.
+    retries: u8,
     steps: u32,
     far: u64,
 }
@@ -109,6 +119,9 @@ impl<'a> Reader<'a> {
     }
 
     fn branch(&mut self, mut path: Path, target: usize, condition: Word) -> Option<Outcome> {
+        if path.forks >= MAX_FORKS {
+            return Some(path.reached);
+        }
         let at = path.pc as u32;
         let known = self.branches.get(&at).copied().unwrap_or_default();
         let rounds = match path.rounds.iter_mut().find(|(seen, _)| *seen == at) {
@@ -120,10 +133,9 @@ impl<'a> Reader<'a> {
         };
         let spent = [rounds[0] >= ROUNDS, rounds[1] >= ROUNDS];
         let decided = match (known.fails, spent) {
-            ([true, true], _) => return None,
             ([true, false], _) | (_, [true, false]) => Some(true),
             ([false, true], _) | (_, [false, true]) => Some(false),
-            _ if path.forks >= MAX_FORKS || known.forks >= FORKS_OF_BRANCH => Some(known.better),
+            _ if known.forks >= FORKS_OF_BRANCH => Some(known.better),
             _ => None,
         };
         let side = |mut path: Path, taken: bool| {
@@ -135,7 +147,13 @@ impl<'a> Reader<'a> {
             path
         };
         if let Some(taken) = decided {
-            return self.explore(side(path, taken));
+            // What failed elsewhere may be the way here.
+            let other = (path.retries < MAX_RETRIES).then(|| {
+                let mut other = side(path.clone(), !taken);
+                other.retries += 1;
+                other
+            });
+            return self.explore(side(path, taken)).or_else(|| self.explore(other?));
         }
         self.branches.entry(at).or_default().forks += 1;
         let reached = path.reached.clone();
@@ -154,13 +172,13 @@ impl<'a> Reader<'a> {
             [None, None] => None,
             [Some(one), None] | [None, Some(one)] => Some(one),
             [Some(other), Some(taken)] => {
-                let share = match condition {
-                    Word::Likely => 1.0 - UNLIKELY,
-                    Word::Unlikely => UNLIKELY,
-                    _ => 0.5,
+                let shares = match condition {
+                    Word::Likely => (UNLIKELY, 1.0 - UNLIKELY),
+                    Word::Unlikely => (1.0 - UNLIKELY, UNLIKELY),
+                    _ => (EITHER, EITHER),
                 };
                 let mut both = reached;
-                for (side, share) in [(other, 1.0 - share), (taken, share)] {
+                for (side, share) in [(other, shares.0), (taken, shares.1)] {
                     for (entry, reaches) in side {
                         let sum = both.entry(entry).or_default();
                         *sum = (*sum + share * reaches).min(1.0);
@@ -208,7 +226,8 @@ impl<'a> Reader<'a> {
             op::JUMPI => {
                 let target = path.stack.pop()?;
                 let condition = path.stack.pop()?;
-                let condition = if condition == Word::InputSize { Word::flag(self.selector.is_some()) } else { condition };
+                let condition =
+                    if condition == Word::InputSize { Word::flag(self.selector.is_some()) } else { condition };
                 match condition.value() {
                     Some(value) if value.is_zero() => {}
                     Some(_) => {
@@ -240,7 +259,12 @@ impl<'a> Reader<'a> {
             op::SLOAD | op::SSTORE | op::BALANCE | op::SELFBALANCE | op::EXTCODESIZE | op::EXTCODEHASH => {
                 self.state(path, opcode)?;
             }
-            op::MLOAD..=op::MSTORE8 | op::MCOPY | op::CALLDATACOPY | op::CODECOPY | op::RETURNDATACOPY | op::KECCAK256 => {
+            op::MLOAD..=op::MSTORE8
+            | op::MCOPY
+            | op::CALLDATACOPY
+            | op::CODECOPY
+            | op::RETURNDATACOPY
+            | op::KECCAK256 => {
                 self.memory(path, opcode)?;
             }
             _ => self.compute(path, opcode)?,
@@ -280,6 +304,12 @@ impl<'a> Reader<'a> {
             }
             op::OR => match two(stack)? {
                 (Word::Known { word, .. }, other) | (other, Word::Known { word, .. }) if word.is_zero() => other,
+                (Word::Known { word, .. }, Word::Tail(start)) | (Word::Tail(start), Word::Known { word, .. })
+                    if word << 32 == U256::ZERO =>
+                {
+                    let head: U256 = word >> 224;
+                    Word::Headed(start, head.to::<u32>())
+                }
                 (left, right) => fold(left, right, |left, right| left | right),
             },
             op::XOR => two(stack).map(|(left, right)| fold(left, right, |left, right| left ^ right))?,
@@ -306,11 +336,14 @@ impl<'a> Reader<'a> {
                 }
                 _ => Word::Unknown,
             },
-            op::MOD => two(stack).map(|(left, right)| fold(left, right, |left, right| left.checked_rem(right).unwrap_or_default()))?,
+            op::MOD => two(stack)
+                .map(|(left, right)| fold(left, right, |left, right| left.checked_rem(right).unwrap_or_default()))?,
             op::EXP => two(stack).map(|(left, right)| fold(left, right, U256::wrapping_pow))?,
             op::SHR => {
                 let (shift, word) = two(stack)?;
-                shift.value().map_or(Word::Unknown, |shift| nodes.shift_right(word, shift.saturating_to(), self.selector))
+                shift
+                    .value()
+                    .map_or(Word::Unknown, |shift| nodes.shift_right(word, shift.saturating_to(), self.selector))
             }
             op::SHL => {
                 let (shift, word) = two(stack)?;
@@ -341,7 +374,13 @@ impl<'a> Reader<'a> {
                 let offset = stack.pop()?;
                 self.input_word(offset)
             }
-            op::CALLDATASIZE => if self.selector.is_some() { Word::InputSize } else { Word::ZERO },
+            op::CALLDATASIZE => {
+                if self.selector.is_some() {
+                    Word::InputSize
+                } else {
+                    Word::ZERO
+                }
+            }
             op::CALLER => nodes.word(Node::Caller),
             op::ORIGIN => nodes.word(Node::Origin),
             op::ADDRESS => nodes.word(Node::This),
@@ -560,12 +599,10 @@ impl<'a> Reader<'a> {
         let is_precompile = target.value().is_some_and(|target| target.bit_len() <= 16);
         if value != Word::ZERO {
             let this = self.notes.nodes.word(Node::This);
-            for entry in [
-                self.notes.account(this, AccountFields::FUNDS),
-                self.notes.account(target, AccountFields::CREDIT),
-            ]
-            .into_iter()
-            .flatten()
+            for entry in
+                [self.notes.account(this, AccountFields::FUNDS), self.notes.account(target, AccountFields::CREDIT)]
+                    .into_iter()
+                    .flatten()
             {
                 path.reached.insert(entry, 1.0);
             }

@@ -61,13 +61,32 @@ impl Memory {
 
     fn insert(&mut self, piece: Piece) {
         self.clear(piece.start, piece.width);
-        if self.pieces.len() < MAX_PIECES {
-            let at = self.pieces.partition_point(|seen| seen.start < piece.start);
+        let at = self.pieces.partition_point(|seen| seen.start < piece.start);
+        // What was copied piece by piece is whole again.
+        if let Some(before) = at.checked_sub(1).and_then(|before| self.pieces.get_mut(before))
+            && before.end() == piece.start
+            && before.word == piece.word
+            && before.from + before.width == piece.from
+        {
+            before.width += piece.width;
+        } else if self.pieces.len() < MAX_PIECES {
             self.pieces.insert(at, piece);
         }
     }
 
     pub(super) fn write(&mut self, start: u64, word: Word) {
+        match word {
+            // Words are copied as they stand, and the selector is put before arguments that are there already.
+            Word::Mixed(from) => return self.copy(start, from, 32),
+            Word::Headed(from, head) => {
+                if from != start {
+                    self.copy(start, from, 32);
+                }
+                let word = Word::number(u64::from(head));
+                return self.insert(Piece { start, width: 4, from: 28, word });
+            }
+            _ => {}
+        }
         self.insert(Piece { start, width: 32, from: 0, word });
     }
 
@@ -125,7 +144,7 @@ impl Memory {
         }
         let mut bytes = [0; 32];
         for piece in pieces {
-            let Some(value) = piece.constant() else { return Word::Unknown };
+            let Some(value) = piece.constant() else { return Word::Mixed(start) };
             let value = value.to_be_bytes::<32>();
             let at = (piece.start - start) as usize;
             let width = piece.width as usize;
@@ -153,13 +172,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_copied_word_by_word_is_the_same() {
+        let mut memory = Memory::default();
+        memory.write(0x84, Word::Node(3));
+        memory.write(0xa4, Word::Node(4));
+        memory.write(0x80, Word::Headed(0x80, 0xa905_9cbb));
+        for step in 0..3 {
+            let word = memory.read(0x80 + 32 * step);
+            memory.write(0x200 + 32 * step, word);
+        }
+        assert_eq!([0x204, 0x224].map(|at| memory.read(at)), [Word::Node(3), Word::Node(4)]);
+        assert_eq!(memory.range(0x200, 4)[0].constant(), Some(U256::from(0xa905_9cbb_u64)));
+    }
+
+    #[test]
     fn known_bytes_make_a_word_and_what_is_not_written_is_zero() {
         let mut memory = Memory::default();
         memory.write(28, Word::number(0x1234_5678));
         assert_eq!(memory.read(0), Word::ZERO, "the four bytes of the number begin at 56");
         assert_eq!(memory.read(28), Word::number(0x1234_5678));
         memory.write(0, Word::Unknown);
-        assert_eq!(memory.read(16), Word::Unknown);
+        assert_eq!(memory.read(16), Word::Mixed(16));
         assert_eq!(memory.read(500), Word::ZERO);
     }
 }

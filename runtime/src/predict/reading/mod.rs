@@ -27,7 +27,7 @@ pub(super) fn read(code: &[u8], function: Function, is_home: bool) -> Option<Rea
     let selector = match function {
         Function::Selector(selector) | Function::Sized(selector, _) => Some(selector),
         Function::Bare => None,
-        Function::Any => return None,
+        Function::Any | Function::Variant(..) => return None,
     };
     let mut reader = Reader::new(code, selector, Notes::new(is_home));
     let outcome = reader.read()?;

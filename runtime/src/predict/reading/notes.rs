@@ -5,8 +5,8 @@ use super::{
         AccountFields, CallKind,
         expression::{Node, NodeIndex, Piece as HashPiece, address_of},
         template::{
-            AccountEntry, CallEntry, Evidence, InputPart, InputShape, MAX_ACCOUNTS, MAX_CALLS, MAX_NODES, MAX_PIECES, MAX_SLOTS,
-            ReturnEntry, SlotEntry, Template,
+            AccountEntry, CallEntry, Evidence, InputPart, InputShape, MAX_ACCOUNTS, MAX_CALLS, MAX_NODES, MAX_PIECES,
+            MAX_SLOTS, ReturnEntry, SlotEntry, Template,
         },
     },
     memory::{Memory, Piece},
@@ -243,7 +243,11 @@ impl Notes {
             match *entry {
                 Entry::Slot(slot) => {
                     let written = share(Entry::Written(slot)).unwrap_or(0.0);
-                    slots.push(SlotEntry { address: this, slot, evidence: evidence(reached.max(written), written * 4.0 >= reached) });
+                    slots.push(SlotEntry {
+                        address: this,
+                        slot,
+                        evidence: evidence(reached.max(written), written * 4.0 >= reached),
+                    });
                 }
                 Entry::Written(slot) if share(Entry::Slot(slot)).is_none() => {
                     slots.push(SlotEntry { address: this, slot, evidence: evidence(reached, true) });
@@ -251,7 +255,9 @@ impl Notes {
                 Entry::Written(_) | Entry::Call(_) => {}
                 Entry::Account(address, fields) => match accounts.iter_mut().find(|seen| seen.address == address) {
                     Some(seen) => seen.fields = seen.fields.union(fields),
-                    None => accounts.push(AccountEntry { address, fields, evidence: evidence(reached, fields.writes()) }),
+                    None => {
+                        accounts.push(AccountEntry { address, fields, evidence: evidence(reached, fields.writes()) })
+                    }
                 },
             }
         }

@@ -39,7 +39,7 @@ fn of_an_undecided_branch_each_side_has_its_share_and_a_side_that_reverts_none()
         entry.map(|entry| entry.evidence.likelihood())
     };
     assert_eq!([1, 2, 3].map(likelihood), [Some(255); 3], "{template:?}");
-    assert_eq!(likelihood(4), Some(127));
+    assert_eq!(likelihood(4), Some(140));
 }
 
 #[test]

@@ -17,6 +17,12 @@ pub(super) enum Word {
     Node(NodeIndex),
     /// An expression's last 20 bytes in front, zeros behind.
     High(NodeIndex),
+    /// What stands in memory at an offset, where it is more than one piece.
+    Mixed(u64),
+    /// The same with the first four bytes cleared.
+    Tail(u64),
+    /// The same with other four bytes in front.
+    Headed(u64, u32),
     /// The first 32 bytes of the input.
     InputHead,
     /// The length of the input.
@@ -90,7 +96,8 @@ impl Nodes {
         match (left, right) {
             (Word::Known { word, .. }, other) | (other, Word::Known { word, .. }) if word.is_zero() => other,
             (Word::Known { word: left, .. }, Word::Known { word: right, .. }) => Word::known(left.wrapping_add(right)),
-            (Word::Node(node), Word::Known { word: offset, .. }) | (Word::Known { word: offset, .. }, Word::Node(node)) => {
+            (Word::Node(node), Word::Known { word: offset, .. })
+            | (Word::Known { word: offset, .. }, Word::Node(node)) => {
                 let Ok(offset) = u64::try_from(offset) else { return Word::Unknown };
                 match self.get(node) {
                     Node::Add { word, offset: more } => {
@@ -139,6 +146,11 @@ impl Nodes {
         if mask.is_zero() {
             return Word::ZERO;
         }
+        match word {
+            Word::High(_) if mask >> 96 == U256::MAX >> 96 => return word,
+            Word::Mixed(start) if mask == U256::MAX >> 32 => return Word::Tail(start),
+            _ => {}
+        }
         let bits = mask.bit_len();
         let is_low = mask.count_ones() == bits;
         match word {
@@ -151,12 +163,19 @@ impl Nodes {
     /// The low bits of a node. An account is taken to have no others.
     fn low(&mut self, node: NodeIndex, bits: usize) -> Word {
         match self.get(node) {
-            Node::Caller | Node::Origin | Node::This | Node::Beneficiary | Node::Packed { .. } | Node::Immutable { .. }
+            Node::Caller
+            | Node::Origin
+            | Node::This
+            | Node::Beneficiary
+            | Node::Packed { .. }
+            | Node::Immutable { .. }
                 if bits >= ADDRESS_BITS =>
             {
                 Word::Node(node)
             }
-            Node::Word { .. } | Node::Dynamic { .. } | Node::Returned { .. } if bits == ADDRESS_BITS => Word::Node(node),
+            Node::Word { .. } | Node::Dynamic { .. } | Node::Returned { .. } if bits == ADDRESS_BITS => {
+                Word::Node(node)
+            }
             Node::Field { bits: kept, .. } if kept != 0 && kept as usize <= bits => Word::Node(node),
             Node::Field { word, shift, .. } => self.word(Node::Field { word, shift, bits: bits as u8 }),
             _ => self.word(Node::Field { word: node, shift: 0, bits: bits as u8 }),
@@ -195,7 +214,7 @@ impl Nodes {
     pub(super) fn equal(left: Word, right: Word) -> Word {
         match (left, right) {
             (Word::Known { word: left, .. }, Word::Known { word: right, .. }) => Word::flag(left == right),
-            (Word::Unknown, _) | (_, Word::Unknown) => Word::Unknown,
+            (Word::Unknown | Word::Mixed(_), _) | (_, Word::Unknown | Word::Mixed(_)) => Word::Unknown,
             (left, right) if left == right => Word::flag(true),
             _ => Word::Unlikely,
         }
@@ -214,7 +233,7 @@ impl Nodes {
                 _ => Word::Unknown,
             },
             Word::InputSize | Word::InputHead | Word::High(_) => Word::flag(false),
-            Word::Unknown => Word::Unknown,
+            Word::Unknown | Word::Mixed(_) | Word::Tail(_) | Word::Headed(..) => Word::Unknown,
         }
     }
 }
