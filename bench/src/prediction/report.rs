@@ -270,7 +270,7 @@ merely assumed (slots invented for unknown code) do not count at all.
 recall and precision of slots that were changed, against those predicted to be written. *shared r / p*: of slots that another transaction of the block changes; only these make the schedule. \
 *accounts r / p*: accounts of which inner calls observe or change the balance, the nonce or the life. Sender, recipient and beneficiary are known without \
 any prediction and are in none of these figures. *µs / tx*: one thread, the predictor alone, median of five passes; in brackets with the hashes of slots known already, as they \
-are to the execution afterwards. A dash: there is nothing to count.
+are to the execution afterwards. *code read*: before the block, the code of functions that were never seen is read (symbolically, nothing is run); what that costs is stated with the set and is in no other figure. A dash: there is nothing to count.
 
 Classes, the first that fits: no code at the recipient (ETH transfer); EIP-4337 entry points, EIP-7702 (account abstraction); functions of Safe and of older wallets (multisig); a recipient that hands its \
 input on with DELEGATECALL, a minimal proxy, or code with the slots of EIP-1967 (proxy, whatever is behind it: USDC is here); code of ERC-721 or ERC-1155, functions of NFT markets (NFT); \

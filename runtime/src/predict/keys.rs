@@ -1,6 +1,6 @@
 //! What a prediction says: keys, each with how likely it is.
 
-use super::walk::Scratch;
+use super::scratch::Scratch;
 use alloy_primitives::{Address, U256};
 use serde::{Deserialize, Serialize};
 

@@ -21,6 +21,7 @@ mod reading;
 mod recorder;
 mod saved;
 mod score;
+mod scratch;
 mod shape;
 mod shared_hashes;
 mod store;
