@@ -117,7 +117,7 @@ pub fn after_blocks(name: &str, blocks: &[RanBlock], ks: &[usize]) -> ChainFigur
         for index in most..blocks.len() {
             let mut predictor = Predictor::default();
             blocks[index - k..index].iter().for_each(|block| learn_block(&mut predictor, block));
-            tallies.add(&score(&predictor, &blocks[index], 1).0);
+            tallies.add(&score(&predictor, &blocks[index], PASSES).0);
         }
         rows.push((k, tallies));
     }
