@@ -14,6 +14,7 @@ mod folding;
 mod heads;
 mod insert;
 mod invalid;
+mod latest;
 mod options;
 mod read;
 mod recent;
@@ -38,6 +39,7 @@ use braid_runtime::ChainSpec;
 use braid_storage::{Database, Head, Layer};
 use folding::Folding;
 use invalid::InvalidBlocks;
+use latest::LatestState;
 use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
 use recent::RecentTransactions;
@@ -66,6 +68,8 @@ pub struct Chain {
     folding: Folding,
     /// Blocks that were looked at.
     viewed: Cache<B256, Arc<ChainBlock>, ByTransactions>,
+    /// The state after the head.
+    latest: LatestState,
     /// Where the transactions of canonical blocks in memory are.
     recent: Mutex<RecentTransactions>,
     watchers: Watchers,
@@ -94,6 +98,7 @@ impl Chain {
             senders: SenderCache::default(),
             folding,
             viewed: Cache::with_weighter(VIEWED_BLOCKS, VIEWED_TRANSACTIONS, ByTransactions),
+            latest: LatestState::default(),
             recent: Mutex::default(),
             watchers: Watchers::default(),
             gas_use: Mutex::default(),

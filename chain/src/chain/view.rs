@@ -116,7 +116,7 @@ pub struct TransactionPlace {
 #[derive(Clone, Debug)]
 pub enum StateView {
     /// After a block in memory, or the last written one.
-    Recent(Box<Snapshot>),
+    Recent(Arc<Snapshot>),
     /// After an older block.
     Past(PastState),
 }
@@ -285,12 +285,20 @@ impl Chain {
 
     /// The state after a block in memory or a stored canonical one.
     pub fn state(&self, hash: &B256) -> Result<StateView, ChainError> {
-        let is_recent = {
+        let (is_recent, is_head, base) = {
             let tree = self.tree.read();
-            tree.branch(hash).is_some_and(|branch| branch.root == tree.base() || !branch.blocks.is_empty())
+            let (is_head, base) = (tree.head().hash == *hash, tree.base());
+            if is_head && let Some(snapshot) = self.latest.get(hash, base) {
+                return Ok(StateView::Recent(snapshot));
+            }
+            (tree.branch(hash).is_some_and(|branch| branch.root == base || !branch.blocks.is_empty()), is_head, base)
         };
         if is_recent {
-            return Ok(StateView::Recent(Box::new(self.snapshot(*hash)?)));
+            let snapshot = Arc::new(self.snapshot(*hash)?);
+            if is_head {
+                self.latest.keep(base, &snapshot);
+            }
+            return Ok(StateView::Recent(snapshot));
         }
         let number = self.database.block_number(*hash)?.ok_or(ChainError::UnknownBlock(*hash))?;
         Ok(StateView::Past(self.database.state_at(number)?))

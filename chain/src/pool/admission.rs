@@ -9,16 +9,16 @@ use super::{
 use crate::senders::impersonated_sender;
 use alloy_consensus::{Transaction as _, transaction::Recovered};
 use alloy_primitives::{
-    Address, B256, Bytes, U256,
+    Address, B256, U256,
     map::{AddressMap, AddressSet},
 };
 use parking_lot::MutexGuard;
-use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::sync::Arc;
 
 /// Least fee for blob gas that there ever is, in wei per gas (EIP-4844).
 const MIN_BLOB_FEE: u128 = 1;
-/// From so many transactions on it pays to recover senders on several threads.
+/// From so many accounts on it pays to read them on several threads.
 const PARALLEL: usize = 4;
 
 /// When the limits of the pool are looked at.
@@ -64,18 +64,6 @@ impl TransactionPool {
         self.add_prepared(vec![prepared]).pop().unwrap_or(Err(PoolError::Full))
     }
 
-    /// The same for many: senders are recovered on all threads of the current rayon pool, then the transactions are taken in their order.
-    pub fn add_raw_batch(&self, raws: &[Bytes], origin: Origin) -> Vec<Result<B256, PoolError>> {
-        let context = self.context();
-        let prepare = |raw: &Bytes| self.prepare_raw(raw, origin, &context);
-        let prepared = if raws.len() < PARALLEL {
-            raws.iter().map(prepare).collect()
-        } else {
-            raws.par_iter().map(prepare).collect()
-        };
-        self.add_prepared(prepared)
-    }
-
     /// Takes a transaction whose sender is known, be it recovered or only claimed
     /// ([`impersonated_signature`](crate::senders::impersonated_signature)).
     ///
@@ -104,7 +92,7 @@ impl TransactionPool {
     }
 
     /// What the rules of the head and the options say about a transaction, but for its signature and blobs.
-    fn check_alone(
+    pub(super) fn check_alone(
         &self,
         transaction: &PooledTransaction,
         origin: Origin,
@@ -144,7 +132,7 @@ impl TransactionPool {
     }
 
     /// Verifies the blobs and takes the transaction apart.
-    fn prepare(
+    pub(super) fn prepare(
         &self,
         transaction: Recovered<PooledTransaction>,
         origin: Origin,
@@ -161,7 +149,10 @@ impl TransactionPool {
         if size > limit { Err(PoolError::Oversized { size, limit }) } else { Ok(transaction) }
     }
 
-    fn add_prepared(&self, prepared: Vec<Result<PoolTransaction, PoolError>>) -> Vec<Result<B256, PoolError>> {
+    pub(super) fn add_prepared(
+        &self,
+        prepared: Vec<Result<PoolTransaction, PoolError>>,
+    ) -> Vec<Result<B256, PoolError>> {
         let (results, changes) = self.admit(prepared, Limits::Now);
         self.write_journal(results.iter().flatten());
         self.announce(&changes);

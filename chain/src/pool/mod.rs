@@ -1,6 +1,6 @@
 //! The transaction pool: what was sent and is not in a block yet.
 //!
-//! How to read it: a transaction is decoded and its sender recovered ([`transaction`], `admission`), checked against the rules of the head ([`context`])
+//! How to read it: a transaction is decoded and its sender recovered ([`transaction`], `admission`; `batch` for many), checked against the rules of the head ([`context`])
 //! and the blobs' proofs ([`sidecars`]), all without a lock; then, under the one lock of the pool, against the account and the other
 //! transactions of its sender, and put into the [`book`]. The book has the transactions of each sender by nonce ([`sender`]) and orders by what they offer ([`index`]).
 //! `head` follows the chain, `best` gives the transactions of a block, `views` what is there, [`journal`] keeps local transactions over restarts.
@@ -11,6 +11,7 @@
 //! * Accounts of senders are read once and then follow the changes of each block, so admission reads no state as a rule.
 
 mod admission;
+mod batch;
 mod best;
 mod book;
 mod context;

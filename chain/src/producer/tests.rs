@@ -103,6 +103,28 @@ fn intervals_make_empty_blocks_and_manual_mining_only_what_is_asked_for() {
 }
 
 #[test]
+fn the_state_of_the_head_is_made_once_and_again_after_an_edit() {
+    let node = node(MiningMode::Manual);
+    node.send(RICH, 0);
+    node.producer.mine(3, None).unwrap();
+    let state = || match node.chain.state(&node.chain.head().hash).unwrap() {
+        crate::StateView::Recent(snapshot) => snapshot,
+        past @ crate::StateView::Past(_) => panic!("{past:?} is the state of the head"),
+    };
+    let before = state();
+    assert!(Arc::ptr_eq(&before, &state()));
+    // The blocks are in memory, and their layers lie above whatever is edited: an old snapshot would hide the edit.
+    for balance in [7, 8, 1] {
+        node.producer.edit(&[StateEdit::Balance(OTHER, U256::from(balance))]).unwrap();
+        assert_eq!(node.balance(OTHER), U256::from(balance));
+    }
+    assert!(!Arc::ptr_eq(&before, &state()));
+    node.send(RICH, 1);
+    node.producer.mine(1, None).unwrap();
+    assert_eq!(node.balance(OTHER), U256::from(2));
+}
+
+#[test]
 fn a_snapshot_brings_everything_back() {
     let node = node(MiningMode::Manual);
     node.producer.edit(&[StateEdit::Balance(OTHER, U256::from(5))]).unwrap();

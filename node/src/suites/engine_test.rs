@@ -1,8 +1,7 @@
 //! Running engine tests.
 //!
-//! Every call of `engine_newPayload` is answered as a node would answer it: parameters that do not belong to the version or to the fork are an
-//! error, a payload that is no block or not the one its hash says is invalid, and everything else is up to the chain. A valid payload becomes
-//! the head, as the following call of `engine_forkchoiceUpdated` would have it.
+//! Every call of `engine_newPayload` goes to the very methods that a consensus client calls on the authenticated port, and a valid payload becomes the
+//! head by the following call of `engine_forkchoiceUpdated`.
 
 use super::{
     case::{CaseReport, Verdict},
@@ -10,26 +9,18 @@ use super::{
     options::{CaseMode, SuiteOptions},
     run::Suite,
 };
-use alloy_consensus::Transaction as _;
-use alloy_eips::eip7685::Requests;
-use alloy_hardforks::EthereumHardforks;
-use alloy_primitives::{B256, Bytes};
-use alloy_rpc_types_engine::{
-    CancunPayloadFields, ExecutionPayload, ExecutionPayloadSidecar, ExecutionPayloadV1, ExecutionPayloadV2,
-    ExecutionPayloadV3, ExecutionPayloadV4, PraguePayloadFields,
-};
-use braid_chain::{
-    Chain, ExecutionEngine,
-    execution_engine::{ForkChoiceState, PayloadStatus},
-};
+use alloy_primitives::B256;
+use braid_chain::{PoolOptions, TransactionPool};
 use braid_fixtures::suites::{CaseText, EngineTest, Format, engine_test::EnginePayload};
-use braid_runtime::{Block, ChainSpec, Transaction};
-use serde::de::DeserializeOwned;
+use braid_rpc::{Accounts, Backend, RpcOptions};
+use braid_runtime::ChainSpec;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::runtime::{Builder, Runtime};
 
-/// JSON-RPC: the parameters are wrong.
-const INVALID_PARAMS: i64 = -32602;
-/// Engine API: the payload belongs to a fork that this version of the call does not serve.
-const UNSUPPORTED_FORK: i64 = -38005;
+/// Room for notifications, of which the Engine API has none.
+const NOTIFICATIONS: usize = 1;
 
 /// Runs engine tests.
 #[derive(Debug)]
@@ -42,172 +33,133 @@ impl<'o> EngineSuite<'o> {
         Self { options }
     }
 
-    fn execute(&self, test: &EngineTest<'_>, spec: &ChainSpec, mode: CaseMode) -> Result<(), String> {
-        let chain = chain_run::start(&test.chain(), spec, mode, self.options)?;
+    fn execute(
+        &self,
+        runtime: &Runtime,
+        test: &EngineTest<'_>,
+        spec: &ChainSpec,
+        mode: CaseMode,
+    ) -> Result<(), String> {
+        let chain = Arc::new(chain_run::start(&test.chain(), spec, mode, self.options)?);
+        let pool = TransactionPool::new(Arc::clone(&chain), PoolOptions::public());
+        let backend = Backend::new(Arc::clone(&chain), pool, None, Accounts::default(), RpcOptions::default());
+        let methods = backend.engine_methods().into_module();
+        let call = |method: &str, params: &Value| -> Result<Reply, String> {
+            let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
+            let reply = runtime.block_on(methods.raw_json_request(&request, NOTIFICATIONS));
+            let (reply, _) = reply.map_err(|error| format!("{method}: {error}"))?;
+            serde_json::from_str(reply.get()).map_err(|error| format!("{method}: {error}: {reply}"))
+        };
         for (index, payload) in test.payloads.iter().enumerate() {
             let what = format!("payload {index} of {}", test.payloads.len());
-            let answer = match Call::read(payload, spec) {
-                Ok(call) => call.new_payload(&chain)?,
-                Err(code) => Answer::Error(code),
-            };
+            let version = payload.new_payload_version;
+            let reply = call(&format!("engine_newPayloadV{version}"), &json!(payload.params))?;
+            let answer = Answer::of(reply).map_err(|error| format!("{what}: {error}"))?;
             compare_answer(payload, &answer).map_err(|difference| format!("{what}: {difference}"))?;
+            if let Answer::Valid(Some(hash)) = answer {
+                // The version for attributes of any fork will do, since there are none.
+                let choice =
+                    json!([{ "headBlockHash": hash, "safeBlockHash": B256::ZERO, "finalizedBlockHash": B256::ZERO }]);
+                let moved = Answer::of_choice(call("engine_forkchoiceUpdatedV3", &choice)?);
+                if moved != Ok(Answer::Valid(Some(hash))) {
+                    return Err(format!("{what}: it is valid, and cannot be the head: {moved:?}"));
+                }
+            }
         }
         chain_run::compare_end(&chain, &test.chain())
     }
 
-    fn verdict(&self, file: &str, test: &EngineTest<'_>, spec: &ChainSpec) -> (Verdict, Option<Result<(), String>>) {
+    fn verdict(
+        &self,
+        runtime: &Runtime,
+        file: &str,
+        test: &EngineTest<'_>,
+        spec: &ChainSpec,
+    ) -> (Verdict, Option<Result<(), String>>) {
         if test.chain().network.contains("Amsterdam") {
-            let execution = self.execute(test, spec, CaseMode::Serial);
+            let execution = self.execute(runtime, test, spec, CaseMode::Serial);
             return (Verdict::Skipped("the rules of Amsterdam are not those of the released EVM"), Some(execution));
         }
-        (Verdict::of(file, self.options.mode.runs(), |mode| self.execute(test, spec, mode)), None)
+        (Verdict::of(file, self.options.mode.runs(), |mode| self.execute(runtime, test, spec, mode)), None)
     }
 }
 
 impl Suite for EngineSuite<'_> {
-    type Machine = ();
+    type Machine = Runtime;
     const FORMAT: Format = Format::Engine;
 
-    fn machine(&self) -> eyre::Result<()> {
-        Ok(())
+    fn machine(&self) -> eyre::Result<Runtime> {
+        Ok(Builder::new_current_thread().build()?)
     }
 
-    fn run(&self, (): &mut (), file: &str, case: &CaseText<'_>, report: &mut dyn FnMut(CaseReport)) {
-        let verdict = |test: &EngineTest<'_>, spec: &ChainSpec| self.verdict(file, test, spec);
+    fn run(&self, runtime: &mut Runtime, file: &str, case: &CaseText<'_>, report: &mut dyn FnMut(CaseReport)) {
+        let verdict = |test: &EngineTest<'_>, spec: &ChainSpec| self.verdict(runtime, file, test, spec);
         if let Some(result) = chain_run::run_case(case, file, self.options, EngineTest::chain, verdict) {
             report(result);
         }
     }
 }
 
+/// The JSON of an answer.
+#[derive(Debug, Deserialize)]
+struct Reply {
+    result: Option<Value>,
+    error: Option<ReplyError>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ReplyError {
+    code: i64,
+}
+
+/// `PayloadStatusV1` of the Engine API.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PayloadStatus {
+    status: String,
+    latest_valid_hash: Option<B256>,
+    validation_error: Option<String>,
+}
+
 /// What a call is answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Answer {
-    Valid,
+    /// With the hash of the last valid block.
+    Valid(Option<B256>),
     /// Why.
-    Invalid(String),
-    Syncing,
+    Invalid(Option<String>),
+    /// SYNCING or ACCEPTED.
+    Undecided(String),
     /// A JSON-RPC error.
     Error(i64),
+}
+
+impl Answer {
+    fn of(Reply { result, error }: Reply) -> Result<Self, String> {
+        if let Some(error) = error {
+            return Ok(Self::Error(error.code));
+        }
+        let status = PayloadStatus::deserialize(result.unwrap_or_default()).map_err(|error| error.to_string())?;
+        Ok(match status.status.as_str() {
+            "VALID" => Self::Valid(status.latest_valid_hash),
+            "INVALID" => Self::Invalid(status.validation_error),
+            _ => Self::Undecided(status.status),
+        })
+    }
+
+    /// What `engine_forkchoiceUpdated` is answered with.
+    fn of_choice(Reply { result, error }: Reply) -> Result<Self, String> {
+        let result = result.map(|mut result| result["payloadStatus"].take());
+        Self::of(Reply { result, error })
+    }
 }
 
 fn compare_answer(payload: &EnginePayload<'_>, answer: &Answer) -> Result<(), String> {
     match (payload.error_code, &payload.validation_error, answer) {
         (Some(expected), _, Answer::Error(code)) if *code == expected => Ok(()),
         (Some(expected), _, answer) => Err(format!("expected error {expected}, got {answer:?}")),
-        (None, Some(_), Answer::Invalid(_)) | (None, None, Answer::Valid) => Ok(()),
+        (None, Some(_), Answer::Invalid(_)) | (None, None, Answer::Valid(_)) => Ok(()),
         (None, Some(reason), answer) => Err(format!("expected INVALID ({reason}), got {answer:?}")),
         (None, None, answer) => Err(format!("expected VALID, got {answer:?}")),
     }
-}
-
-/// A call of `engine_newPayload` whose parameters are in order.
-struct Call {
-    payload: ExecutionPayload,
-    sidecar: ExecutionPayloadSidecar,
-}
-
-impl Call {
-    /// Reads the parameters. The error is the code that the call is answered with.
-    fn read(payload: &EnginePayload<'_>, spec: &ChainSpec) -> Result<Self, i64> {
-        let version = payload.new_payload_version;
-        let parameters = match version {
-            1 | 2 => 1,
-            3 => 3,
-            4 | 5 => 4,
-            _ => return Err(INVALID_PARAMS),
-        };
-        if payload.params.len() != parameters {
-            return Err(INVALID_PARAMS);
-        }
-        let block = match version {
-            1 => ExecutionPayload::V1(parameter::<ExecutionPayloadV1>(payload, 0)?),
-            2 => version_two(payload)?,
-            3 | 4 => ExecutionPayload::V3(parameter::<ExecutionPayloadV3>(payload, 0)?),
-            _ => ExecutionPayload::V4(parameter::<ExecutionPayloadV4>(payload, 0)?),
-        };
-        let timestamp = block.timestamp();
-        let is_shanghai = spec.is_shanghai_active_at_timestamp(timestamp);
-        let is_cancun = spec.is_cancun_active_at_timestamp(timestamp);
-        let is_prague = spec.is_prague_active_at_timestamp(timestamp);
-        let is_amsterdam = spec.is_amsterdam_active_at_timestamp(timestamp);
-        match version {
-            1 | 2 if is_cancun => return Err(UNSUPPORTED_FORK),
-            2 if block.withdrawals().is_some() != is_shanghai => return Err(INVALID_PARAMS),
-            3 if !is_cancun || is_prague => return Err(UNSUPPORTED_FORK),
-            4 if !is_prague || is_amsterdam => return Err(UNSUPPORTED_FORK),
-            5 if !is_amsterdam => return Err(UNSUPPORTED_FORK),
-            _ => {}
-        }
-        let cancun = || -> Result<CancunPayloadFields, i64> {
-            let versioned_hashes = parameter::<Vec<B256>>(payload, 1)?;
-            let parent_beacon_block_root = parameter::<B256>(payload, 2)?;
-            Ok(CancunPayloadFields { parent_beacon_block_root, versioned_hashes })
-        };
-        let sidecar = match version {
-            1 | 2 => ExecutionPayloadSidecar::none(),
-            3 => ExecutionPayloadSidecar::v3(cancun()?),
-            _ => {
-                let requests = parameter::<Vec<Bytes>>(payload, 3)?;
-                // Each has a type and content, and the types rise (EIP-7685).
-                let has_content = requests.iter().all(|request| request.len() > 1);
-                if !has_content || !requests.is_sorted_by(|left, right| left.first() < right.first()) {
-                    return Err(INVALID_PARAMS);
-                }
-                ExecutionPayloadSidecar::v4(cancun()?, PraguePayloadFields::new(Requests::new(requests)))
-            }
-        };
-        Ok(Self { payload: block, sidecar })
-    }
-
-    /// Gives the block to the chain, and makes it the head if it is valid. The error tells that nothing could be said of it.
-    fn new_payload(self, chain: &Chain) -> Result<Answer, String> {
-        let block = match self.block() {
-            Ok(block) => block,
-            Err(reason) => return Ok(Answer::Invalid(reason)),
-        };
-        let hash = block.header.hash_slow();
-        match chain.new_payload(block).map_err(|error| error.to_string())? {
-            PayloadStatus::Valid => {}
-            PayloadStatus::Invalid { reason, .. } => return Ok(Answer::Invalid(reason.to_string())),
-            PayloadStatus::Syncing => return Ok(Answer::Syncing),
-        }
-        let choice = ForkChoiceState { head: hash, ..ForkChoiceState::default() };
-        chain.update_fork_choice(choice, None).map_err(|error| error.to_string())?;
-        Ok(Answer::Valid)
-    }
-
-    /// The block, if it is the one that the hash and the versioned hashes are of.
-    fn block(self) -> Result<Block, String> {
-        let expected = self.payload.block_hash();
-        let versioned_hashes = self.sidecar.versioned_hashes().cloned();
-        let block: Block = self
-            .payload
-            .try_into_block_with_sidecar::<Transaction>(&self.sidecar)
-            .map_err(|error| error.to_string())?;
-        let actual = block.header.hash_slow();
-        if actual != expected {
-            return Err(format!("block hash is {actual}, the payload says {expected}"));
-        }
-        if let Some(expected) = versioned_hashes {
-            let hashes = block.body.transactions.iter().filter_map(|transaction| transaction.blob_versioned_hashes());
-            if hashes.flatten().ne(&expected) {
-                return Err("the versioned hashes are not those of the transactions".to_owned());
-            }
-        }
-        Ok(block)
-    }
-}
-
-/// With withdrawals it is a payload of Shanghai, without them one of Paris.
-fn version_two(payload: &EnginePayload<'_>) -> Result<ExecutionPayload, i64> {
-    match parameter::<ExecutionPayloadV2>(payload, 0) {
-        Ok(block) => Ok(ExecutionPayload::V2(block)),
-        Err(_) => Ok(ExecutionPayload::V1(parameter::<ExecutionPayloadV1>(payload, 0)?)),
-    }
-}
-
-fn parameter<T: DeserializeOwned>(payload: &EnginePayload<'_>, index: usize) -> Result<T, i64> {
-    let text = payload.params.get(index).ok_or(INVALID_PARAMS)?;
-    serde_json::from_str(text.get()).map_err(|_| INVALID_PARAMS)
 }

@@ -11,7 +11,9 @@ use std::{fmt, sync::Arc};
 pub(crate) type Reply = Result<Box<RawValue>, RpcError>;
 
 type AtOnce = dyn Fn(&Params<'_>) -> Reply + Send + Sync;
-type Later = dyn Fn(Params<'static>, Extensions) -> BoxFuture<'static, Reply> + Send + Sync;
+type Attempt = dyn Fn(&Params<'_>) -> Option<Reply> + Send + Sync;
+/// A call that answers later. The extensions say who calls.
+pub(crate) type Later = dyn Fn(Params<'static>, Extensions) -> BoxFuture<'static, Reply> + Send + Sync;
 
 /// In the extensions of a call that is part of a batch.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +24,9 @@ pub(crate) struct InBatch;
 pub(crate) enum Method {
     /// Answers on the thread that calls it.
     Quick(Arc<AtOnce>),
-    /// Answers later: it waits for another thread, or for something to happen. The extensions say who calls.
+    /// Answers on the thread that calls it if that takes a moment only; if not, like `Waiting`, from the start.
+    Brief(Arc<Attempt>, Arc<Later>),
+    /// Answers later: it waits for another thread, or for something to happen.
     Waiting(Arc<Later>),
 }
 
@@ -30,6 +34,7 @@ impl fmt::Debug for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Quick(_) => "Quick",
+            Self::Brief(..) => "Brief",
             Self::Waiting(_) => "Waiting",
         })
     }

@@ -12,13 +12,14 @@ mod number;
 mod params;
 mod signature;
 
-pub(crate) use call::{InBatch, Method, Reply};
+pub(crate) use call::{InBatch, Later, Method, Reply};
 pub(crate) use number::Number;
 pub(crate) use params::FromParams;
 pub(crate) use signature::MethodDescription;
 
 use crate::{Backend, RpcError};
 use call::reply;
+use futures::future::BoxFuture;
 use jsonrpsee::{Extensions, RpcModule, types::Params};
 use serde::Serialize;
 use std::{
@@ -67,15 +68,28 @@ impl MethodSet {
         handler: impl Fn(&Backend, P) -> Result<R, RpcError> + Clone + Send + Sync + 'static,
     ) {
         let (name, names) = self.describe(signature, about);
-        let backend = Arc::clone(&self.backend);
-        let call = move |params: Params<'static>, _: Extensions| {
-            let (handler, names, backend) = (handler.clone(), Arc::clone(&names), Arc::clone(&backend));
-            let slow = Arc::clone(backend.slow());
-            let done =
-                slow.run(move || reply(P::from_params(&params, &names).and_then(|args| handler(&backend, args))));
-            Box::pin(async move { done.await.and_then(|result| result) }) as _
-        };
+        let call = on_slow_pool(&self.backend, names, handler);
         self.insert(name, Method::Waiting(Arc::new(call)));
+    }
+
+    /// A method that takes a moment as a rule: `attempt` answers on the thread of the connection, or gives up before others have to wait; `handler` then
+    /// does the work on the pool for slow calls.
+    pub(crate) fn brief<P: FromParams + Send, R: Serialize>(
+        &mut self,
+        signature: &'static str,
+        about: &'static str,
+        attempt: impl Fn(&Backend, &P) -> Option<Result<R, RpcError>> + Send + Sync + 'static,
+        handler: impl Fn(&Backend, &P) -> Result<R, RpcError> + Clone + Send + Sync + 'static,
+    ) {
+        let (name, names) = self.describe(signature, about);
+        let later =
+            on_slow_pool(&self.backend, Arc::clone(&names), move |backend, arguments: P| handler(backend, &arguments));
+        let backend = Arc::clone(&self.backend);
+        let attempt = move |params: &Params<'_>| match P::from_params(params, &names) {
+            Ok(arguments) => attempt(&backend, &arguments).map(reply),
+            Err(error) => Some(Err(error)),
+        };
+        self.insert(name, Method::Brief(Arc::new(attempt), Arc::new(later)));
     }
 
     /// A method that waits for something: another block, a lock, a timer. The extensions say who calls.
@@ -136,6 +150,12 @@ impl MethodSet {
         for (name, method) in self.methods {
             let result = match method {
                 Method::Quick(call) => module.register_method(name, move |params, _, _| call(&params)),
+                Method::Brief(attempt, call) => {
+                    module.register_async_method(name, move |params, _, extensions| match attempt(&params) {
+                        Some(reply) => Box::pin(std::future::ready(reply)),
+                        None => call(params, extensions),
+                    })
+                }
                 Method::Waiting(call) => {
                     module.register_async_method(name, move |params, _, extensions| call(params, extensions))
                 }
@@ -159,5 +179,20 @@ impl MethodSet {
     fn insert(&mut self, name: &'static str, method: Method) {
         let before = self.methods.insert(name, method);
         assert!(before.is_none(), "{name} is registered twice");
+    }
+}
+
+/// A call that runs on the pool for slow calls.
+fn on_slow_pool<P: FromParams + Send, R: Serialize>(
+    backend: &Arc<Backend>,
+    names: Arc<[&'static str]>,
+    handler: impl Fn(&Backend, P) -> Result<R, RpcError> + Clone + Send + Sync + 'static,
+) -> impl Fn(Params<'static>, Extensions) -> BoxFuture<'static, Reply> + Send + Sync + 'static {
+    let backend = Arc::clone(backend);
+    move |params, _| {
+        let (handler, names, backend) = (handler.clone(), Arc::clone(&names), Arc::clone(&backend));
+        let slow = Arc::clone(backend.slow());
+        let done = slow.run(move || reply(P::from_params(&params, &names).and_then(|args| handler(&backend, args))));
+        Box::pin(async move { done.await.and_then(|result| result) })
     }
 }

@@ -84,7 +84,7 @@ impl From<CallFailure> for ReplayError {
     fn from(failure: CallFailure) -> Self {
         match failure {
             CallFailure::Outdated(error) => Self::Storage(error),
-            CallFailure::Rpc(error) => Self::Rpc(error),
+            told => Self::Rpc(told.into()),
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn state(chain: &Chain, block: &ChainBlock) -> Result<StateView, Repl
 /// back in memory, which costs as much as one block with all those changes.
 pub(crate) fn parent_snapshot(chain: &Chain, block: &ChainBlock) -> Result<Snapshot, ReplayError> {
     let past = match state(chain, block)? {
-        StateView::Recent(snapshot) => return Ok(*snapshot),
+        StateView::Recent(snapshot) => return Ok(Snapshot::clone(&snapshot)),
         StateView::Past(past) => past.block(),
     };
     let rewound = chain.database().rewind(past.number)?;

@@ -1,7 +1,7 @@
 //! Answers messages: single requests and batches, whatever they came by.
 
 use super::{
-    batch_senders,
+    batch_sends,
     connection::CallScope,
     message::{INVALID_REQUEST, PARSE_ERROR, RESPONSE_TOO_LARGE, Request, write_error, write_result},
     metrics::{MethodMetrics, ServerMetrics},
@@ -10,11 +10,12 @@ use super::{
 use crate::{
     Backend, MethodSet, RpcError,
     error::METHOD_NOT_FOUND,
-    methods::{InBatch, Method, Reply},
+    methods::{InBatch, Later, Method, Reply},
 };
+use alloy_primitives::B256;
 use futures::FutureExt;
 use jsonrpsee::{Extensions, types::Params};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -108,22 +109,33 @@ impl Dispatcher {
             write_error(out, first, &RpcError::new(INVALID_REQUEST, "batch too large"));
             return out.push(']');
         }
-        batch_senders::recover(&self.backend, &requests).await;
+        let (mut sent, mut since) = (Vec::new().into_iter(), Instant::now());
         out.push('[');
         for (index, request) in requests.iter().enumerate() {
             if index % CALLS_IN_A_ROW == CALLS_IN_A_ROW - 1 {
                 tokio::task::yield_now().await;
+            }
+            if sent.as_slice().is_empty()
+                && self.methods.contains_key(batch_sends::METHOD)
+                && let Some(transactions) = batch_sends::leading(&requests[index..])
+            {
+                since = Instant::now();
+                sent = batch_sends::send(&self.backend, transactions).await.into_iter();
             }
             let before = out.len();
             if before > 1 {
                 out.push(',');
             }
             let start = out.len();
+            let sent = sent.next();
             match request {
                 Ok(Request { id: Some(id), .. }) if start > self.limits.max_batch_response_bytes => {
                     write_error(out, Some(id), &RpcError::new(RESPONSE_TOO_LARGE, "response too large"));
                 }
-                Ok(request) => self.answer_request(request, scope, Some(InBatch), out).await,
+                Ok(request) => match sent {
+                    Some(sent) => self.answer_sent(request, since, sent, out),
+                    None => self.answer_request(request, scope, Some(InBatch), out).await,
+                },
                 Err(id) => self.refuse(*id, out),
             }
             if out.len() == start {
@@ -146,27 +158,34 @@ impl Dispatcher {
     ) {
         let since = Instant::now();
         let params = Params::new(request.params.map(RawValue::get));
-        let (reply, metrics) = match self.methods.get(&*request.method) {
-            Some(Endpoint { method: Method::Quick(call), metrics }) => {
-                // A defect in one method must not take the connection with it.
-                let reply = catch_unwind(AssertUnwindSafe(|| call(&params)));
-                (reply.unwrap_or_else(|_| self.panicked(&request.method)), metrics)
-            }
-            Some(Endpoint { method: Method::Waiting(call), metrics }) => {
-                let mut extensions = Extensions::new();
-                if let Some(scope) = scope {
-                    extensions.insert(scope.clone());
+        let Some(Endpoint { method, metrics }) = self.methods.get(&*request.method) else {
+            self.metrics.unknown.count(since, false);
+            return request.id.map_or((), |id| write_error(out, Some(id), &unknown_method(&request.method)));
+        };
+        let reply = match method {
+            Method::Quick(call) => Self::guarded(&request.method, || call(&params)),
+            Method::Waiting(call) => self.wait_for(&**call, request, params, scope, in_batch).await,
+            Method::Brief(attempt, call) => {
+                match Self::guarded(&request.method, || attempt(&params).map_or(Ok(None), |reply| reply.map(Some))) {
+                    Ok(Some(reply)) => Ok(reply),
+                    Ok(None) => self.wait_for(&**call, request, params, scope, in_batch).await,
+                    Err(error) => Err(error),
                 }
-                if let Some(in_batch) = in_batch {
-                    extensions.insert(in_batch);
-                }
-                let params = params.into_owned();
-                let reply = AssertUnwindSafe(async move { call(params, extensions).await }).catch_unwind().await;
-                (reply.unwrap_or_else(|_| self.panicked(&request.method)), metrics)
             }
-            None => (Err(unknown_method(&request.method)), &self.metrics.unknown),
         };
         metrics.count(since, reply.is_ok());
+        self.write(request, reply, out);
+    }
+
+    /// Answers a call that was made with its neighbours.
+    fn answer_sent(&self, request: &Request<'_>, since: Instant, sent: Result<B256, RpcError>, out: &mut String) {
+        if let Some(endpoint) = self.methods.get(batch_sends::METHOD) {
+            endpoint.metrics.count(since, sent.is_ok());
+        }
+        self.write(request, sent.and_then(|hash| to_raw_value(&hash).map_err(RpcError::internal)), out);
+    }
+
+    fn write(&self, request: &Request<'_>, reply: Reply, out: &mut String) {
         let Some(id) = request.id else { return };
         match reply {
             Ok(result) if result.get().len() > self.limits.max_response_bytes => {
@@ -177,10 +196,36 @@ impl Dispatcher {
         }
     }
 
-    fn panicked(&self, method: &str) -> Reply {
-        tracing::error!("{method} panicked");
-        Err(RpcError::internal("the call failed unexpectedly"))
+    /// Answers with a method that waits for something.
+    async fn wait_for(
+        &self,
+        call: &Later,
+        request: &Request<'_>,
+        params: Params<'_>,
+        scope: Option<&CallScope>,
+        in_batch: Option<InBatch>,
+    ) -> Reply {
+        let mut extensions = Extensions::new();
+        if let Some(scope) = scope {
+            extensions.insert(scope.clone());
+        }
+        if let Some(in_batch) = in_batch {
+            extensions.insert(in_batch);
+        }
+        let params = params.into_owned();
+        let reply = AssertUnwindSafe(async move { call(params, extensions).await }).catch_unwind().await;
+        reply.unwrap_or_else(|_| Err(panicked(&request.method)))
     }
+
+    /// A defect in one method must not take the connection with it.
+    fn guarded<T>(method: &str, call: impl FnOnce() -> Result<T, RpcError>) -> Result<T, RpcError> {
+        catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err(panicked(method)))
+    }
+}
+
+fn panicked(method: &str) -> RpcError {
+    tracing::error!("{method} panicked");
+    RpcError::internal("the call failed unexpectedly")
 }
 
 /// An answer to nothing in particular.

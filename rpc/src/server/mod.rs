@@ -4,14 +4,14 @@
 //!
 //! * `http` accepts connections and turns requests into responses; `access` says who may come in (virtual hosts, origins, content types, tokens);
 //!   a request to upgrade goes to `websocket`. `ipc` accepts connections on a socket file, `framing` finds the messages in its stream.
-//! * `dispatcher` answers one message, whatever it came by: `message` reads requests and writes answers, `metrics` counts them, `batch_senders`
-//!   prepares batches of transactions.
+//! * `dispatcher` answers one message, whatever it came by: `message` reads requests and writes answers, `metrics` counts them, `batch_sends`
+//!   puts transactions that come together into the pool together.
 //! * Connections that stay open (WebSocket, IPC) are a `connection`: its outbox is bounded, it owns subscriptions, and `conversation` keeps so many calls running.
 //!
 //! What is tolerated follows geth: missing and `null` parameters, ids of every kind, unknown members. So do the texts of the errors.
 
 mod access;
-mod batch_senders;
+mod batch_sends;
 mod connection;
 mod conversation;
 mod dispatcher;

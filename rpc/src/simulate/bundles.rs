@@ -92,7 +92,7 @@ fn one(backend: &Backend, simulation: &mut Simulation, bundle: &Bundle) -> Resul
     let mut replies = Vec::with_capacity(bundle.transactions.len());
     for request in &bundle.transactions {
         if simulation.deadline.is_over() {
-            return Err(RpcError::server(simulation.deadline.message()).into());
+            return Err(CallFailure::TimeIsOver(simulation.deadline.message()));
         }
         let mut call = Call::new(request, &simulation.environment, backend.options().gas_cap)?;
         let balance = simulation.balance(call.transaction.caller)?;
@@ -108,8 +108,8 @@ fn one(backend: &Backend, simulation: &mut Simulation, bundle: &Bundle) -> Resul
                 output(outcome.result)
             }
             Err(error) => Err(match error.into_failure(&attempt) {
-                CallFailure::Rpc(error) => error,
                 outdated @ CallFailure::Outdated(_) => return Err(outdated),
+                told => told.into(),
             }),
         };
         simulation.precompiles = Some(evm.into_precompiles());

@@ -12,6 +12,7 @@ use alloy_eips::BlockId;
 use alloy_evm::{EvmEnv, precompiles::PrecompilesMap};
 use alloy_primitives::{Address, U256};
 use alloy_rpc_types_eth::{BlockOverrides, state::StateOverride};
+use braid_chain::StateView;
 use revm::{Database, context_interface::result::ResultAndState, inspector::NoOpInspector};
 
 /// What a client wants to be different from the chain.
@@ -43,6 +44,25 @@ impl Backend {
         match run(self.call_context(block)?) {
             Err(CallFailure::Outdated(_)) => Ok(run(self.call_context(block)?)?),
             result => Ok(result?),
+        }
+    }
+
+    /// Tries to run something within a moment, on the thread that asks. Nothing if it takes longer, or if something is not at hand: then it has to be
+    /// done where it keeps nobody waiting.
+    pub(crate) fn briefly_on_state<T>(
+        &self,
+        block: Option<BlockId>,
+        run: impl FnOnce(CallContext) -> Result<T, CallFailure>,
+    ) -> Option<Result<T, RpcError>> {
+        let context = match self.call_context(block) {
+            Ok(context) if matches!(context.state, StateView::Recent(_)) => context,
+            // Each value of an older state is searched for in the history.
+            Ok(_) => return None,
+            Err(error) => return Some(Err(error)),
+        };
+        match run(context) {
+            Err(CallFailure::Outdated(_) | CallFailure::TimeIsOver(_)) => None,
+            result => Some(result.map_err(RpcError::from)),
         }
     }
 

@@ -4,13 +4,15 @@
 //! what it used what EIP-150 holds back and the stipend, and then the interval is halved until it is as small as 1.5 % of the answer.
 
 use super::{
+    call::is_simple,
     context::{Overrides, Simulation},
     evm::{CallEvm, Checks},
     failure::{Attempt, CallFailure, NotExecuted, output},
     overrides::CallState,
     request::{Call, CannotPay, NO_GAS_CAP},
+    time_limit::Deadline,
 };
-use crate::{Backend, RpcError};
+use crate::{Backend, RpcError, block_id::CallContext};
 use alloy_eips::{BlockId, BlockNumberOrTag, eip7825::MAX_TX_GAS_LIMIT_OSAKA};
 use alloy_primitives::{TxKind, U64};
 use alloy_rpc_types_eth::{BlockOverrides, TransactionRequest, state::StateOverride};
@@ -32,22 +34,43 @@ pub(super) type EstimateArguments =
     (TransactionRequest, Option<BlockId>, Option<StateOverride>, Option<BlockOverrides>);
 
 /// The least gas limit, nearly, with which a transaction succeeds.
-pub(super) fn estimate_gas(backend: &Backend, arguments: EstimateArguments) -> Result<U64, RpcError> {
-    let (request, block, state_overrides, block_overrides) = arguments;
-    // The next block has another time and base fee than the last one, and that is where the transaction will be.
-    let block = block.unwrap_or(BlockId::Number(BlockNumberOrTag::Pending));
-    let overrides = Overrides { state: state_overrides.as_ref(), block: block_overrides.as_ref() };
-    let gas = backend.on_state(Some(block), |context| {
-        let mut simulation = backend.simulation(context, overrides)?;
-        let call = Call::new(&request, &simulation.environment, backend.options().gas_cap)?;
-        estimate(&mut simulation, call, backend.options().gas_cap)
-    })?;
-    Ok(U64::from(gas))
+pub(super) fn estimate_gas(backend: &Backend, arguments: &EstimateArguments) -> Result<U64, RpcError> {
+    let block = Some(place(arguments));
+    backend.on_state(block, |context| run(backend, context, arguments, backend.deadline())).map(U64::from)
+}
+
+/// The same within a moment, for what is simple.
+pub(super) fn estimate_briefly(backend: &Backend, arguments: &EstimateArguments) -> Option<Result<U64, RpcError>> {
+    let (request, _, state_overrides, block_overrides) = arguments;
+    if state_overrides.is_some() || block_overrides.is_some() || !is_simple(request) {
+        return None;
+    }
+    let block = Some(place(arguments));
+    let gas = backend.briefly_on_state(block, |context| run(backend, context, arguments, Deadline::brief()));
+    gas.map(|gas| gas.map(U64::from))
+}
+
+/// The next block has another time and base fee than the last one, and that is where the transaction will be.
+fn place((_, block, ..): &EstimateArguments) -> BlockId {
+    block.unwrap_or(BlockId::Number(BlockNumberOrTag::Pending))
+}
+
+fn run(
+    backend: &Backend,
+    context: CallContext,
+    (request, _, state, block): &EstimateArguments,
+    deadline: Deadline,
+) -> Result<u64, CallFailure> {
+    let overrides = Overrides { state: state.as_ref(), block: block.as_ref() };
+    let mut simulation = backend.simulation(context, overrides)?;
+    simulation.deadline = deadline;
+    let call = Call::new(request, &simulation.environment, backend.options().gas_cap)?;
+    estimate(&mut simulation, call, backend.options().gas_cap)
 }
 
 /// The least gas limit, nearly, with which a transaction succeeds in the next block, in gas.
 pub(crate) fn estimate_request(backend: &Backend, request: TransactionRequest) -> Result<u64, RpcError> {
-    estimate_gas(backend, (request, None, None, None)).map(|gas| gas.to())
+    estimate_gas(backend, &(request, None, None, None)).map(|gas| gas.to())
 }
 
 /// The least gas limit, nearly, with which a call succeeds. `gas_cap` is the most that may be tried; zero is no limit.

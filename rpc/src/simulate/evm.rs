@@ -146,6 +146,9 @@ impl<DB: Database> PrecompileProvider<CallEvmContext<DB>> for CallPrecompiles {
     }
 
     fn run(&mut self, context: &mut CallEvmContext<DB>, inputs: &CallInputs) -> Result<Option<Self::Output>, String> {
+        if self.set.get(&inputs.bytecode_address).is_some() {
+            context.chain.before_precompile(number(&inputs.bytecode_address), inputs.input.len())?;
+        }
         self.set.run(context, inputs)
     }
 
@@ -156,6 +159,12 @@ impl<DB: Database> PrecompileProvider<CallEvmContext<DB>> for CallPrecompiles {
     fn contains(&self, address: &Address) -> bool {
         PrecompileProvider::<CallEvmContext<DB>>::contains(&self.set, address)
     }
+}
+
+/// The number of a precompile that is at one of the lowest addresses.
+fn number(address: &Address) -> Option<u8> {
+    let (last, zeros) = address.split_last()?;
+    zeros.iter().all(|byte| *byte == 0).then_some(*last)
 }
 
 /// The steps of a transaction as revm takes them, but where nonces are not checked the largest one is like any other: it wraps around, as in

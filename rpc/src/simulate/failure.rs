@@ -13,6 +13,8 @@ use revm::{
 pub(crate) enum CallFailure {
     /// The state was taken away by the writing of blocks: with a new view of it the call can run.
     Outdated(StorageError),
+    /// It took longer than it may. With more time it can run.
+    TimeIsOver(String),
     /// What the client is told.
     Rpc(RpcError),
 }
@@ -36,6 +38,7 @@ impl From<CallFailure> for RpcError {
     fn from(failure: CallFailure) -> Self {
         match failure {
             CallFailure::Outdated(error) => error.into(),
+            CallFailure::TimeIsOver(message) => Self::server(message),
             CallFailure::Rpc(error) => error,
         }
     }
@@ -55,8 +58,7 @@ impl From<EVMError<StorageError>> for NotExecuted {
         match error {
             EVMError::Transaction(invalid) => Self::Invalid(invalid),
             EVMError::Database(error) => Self::Failed(error.into()),
-            // The time limit.
-            EVMError::Custom(message) => Self::Failed(RpcError::server(message).into()),
+            EVMError::Custom(message) => Self::Failed(CallFailure::TimeIsOver(message)),
             error => Self::Failed(RpcError::internal(error).into()),
         }
     }

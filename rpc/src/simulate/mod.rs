@@ -32,14 +32,16 @@ pub(crate) use estimate::estimate_request;
 
 /// Registers the methods.
 pub(crate) fn register(methods: &mut MethodSet) {
-    methods.slow(
+    methods.brief(
         "eth_call(transaction: TransactionRequest, block?: BlockId, stateOverrides?: StateOverride, blockOverrides?: BlockOverrides) -> Bytes",
         "Executes a call without keeping it, and gives what it returns.",
+        call::call_briefly,
         call::call,
     );
-    methods.slow(
+    methods.brief(
         "eth_estimateGas(transaction: TransactionRequest, block?: BlockId, stateOverrides?: StateOverride, blockOverrides?: BlockOverrides) -> Quantity",
         "The gas limit that a transaction needs, in gas; in the next block unless another one is named.",
+        estimate::estimate_briefly,
         estimate::estimate_gas,
     );
     methods.slow(

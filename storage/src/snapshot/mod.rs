@@ -211,6 +211,11 @@ impl Snapshot {
         })
     }
 
+    /// Whether the tables stand where this snapshot can be read. Others may move them at any time, so reads say it again.
+    pub fn is_current(&self) -> bool {
+        self.check_cache().is_ok()
+    }
+
     /// After something was taken from the cache: whether the tables stood where they may.
     fn check_cache(&self) -> Result<(), StorageError> {
         let generation = self.shared.cache.generation();

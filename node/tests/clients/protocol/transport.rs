@@ -5,6 +5,7 @@ use crate::{
     http::{Request, Response, connect, receive, send},
     node::{Program, RunningNode},
 };
+use serde_json::json;
 use std::{
     io::{BufReader, Read, Write},
     thread,
@@ -219,14 +220,22 @@ fn slow_and_silent_clients_keep_nobody_waiting() {
 fn slow_calls_starve_nobody() {
     let mut node = start();
     let socket = node.socket();
-    // Code that never ends, as much gas as there is: on as many connections as a careless page opens.
-    let address = "0x1111111111111111111111111111111111111111";
-    let call = format!(
-        r#"{{"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{{"to":"{address}"}},"latest",{{"{address}":{{"code":"0x5b600056"}}}}]}}"#
-    );
+    // Code that never ends, as much gas as there is: on as many connections as a careless page opens. A precompile that takes long by itself, too.
+    let endless = "0x1111111111111111111111111111111111111111";
+    let overridden = json!([{ "to": endless }, "latest", { endless: { "code": "0x5b600056" } }]);
+    let stored = "0x2222222222222222222222222222222222222222";
+    // Powers of numbers of 1024 bits (MODEXP), again and again.
+    let powers = "0x3333333333333333333333333333333333333333";
+    let code = "0x60805f52608060205260806040525f196060525f1960e0525f196101605260016101c0525b5f5f6101e05f5f60055af150602456";
+    for (address, code) in [(stored, "0x5b600056"), (powers, code)] {
+        node.call("anvil_setCode", json!([address, code]));
+    }
+    let calls = [overridden, json!([{ "to": stored }]), json!([{ "to": powers }])];
     let busy: Vec<_> = (0..12)
-        .map(|_| {
-            let call = Request::post(call.clone()).encode(socket);
+        .map(|index| {
+            let method = if index < 6 { "eth_call" } else { "eth_estimateGas" };
+            let call = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": calls[index % calls.len()] });
+            let call = Request::post(call.to_string()).encode(socket);
             thread::spawn(move || {
                 let mut stream = connect(socket)?;
                 // They wait for each other, each until its gas or its time is used up.

@@ -95,7 +95,7 @@ impl<'a> Simulator<'a> {
     /// Simulates the next block.
     pub(super) fn run(&mut self, block: &PlannedBlock) -> Result<SimulatedBlock, CallFailure> {
         if self.deadline.is_over() {
-            return Err(RpcError::server(self.deadline.message()).into());
+            return Err(CallFailure::TimeIsOver(self.deadline.message()));
         }
         let mut header = self.header(block);
         let mut environment = self.spec.evm_env(&header);
