@@ -167,7 +167,7 @@ impl TransactionPool {
     ) -> (Vec<Result<Arc<PoolTransaction>, PoolError>>, Changes) {
         let mut changes = Changes::default();
         let senders = prepared.iter().flatten().map(|transaction| (transaction.hash(), transaction.sender()));
-        senders.for_each(|(hash, sender)| self.chain.senders().insert(hash, sender));
+        self.chain.senders().extend(senders);
         let mut book = self.book.lock();
         let unreadable = self.know_senders(&mut book, &prepared);
         let context = self.context();

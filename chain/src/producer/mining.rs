@@ -139,25 +139,31 @@ impl Shared {
     /// Makes a block on the head and moves the head to it.
     fn make(&self, _turn: &mut Turn, emptiness: Emptiness) -> Result<Option<MinedBlock>, ChainError> {
         let begin = Instant::now();
-        let head = self.chain.head_block()?;
-        let (attributes, overrides) = self.settings.lock().attributes(head.header());
-        let built = match self.pending.take(&self.chain, &self.pool, &head, &attributes, &overrides) {
-            Some(built) => {
-                self.chain.keep(&built)?;
-                Some(built)
+        let built = loop {
+            let head = self.chain.head_block()?;
+            let (attributes, overrides) = self.settings.lock().attributes(head.header());
+            let built = match self.pending.take(&self.chain, &self.pool, &head, &attributes, &overrides) {
+                Some(built) => {
+                    self.chain.keep(&built)?;
+                    Some(built)
+                }
+                None => self.chain.build_from(head.hash(), &attributes, &overrides, &*self.pool, |candidates| {
+                    emptiness == Emptiness::Wanted || !candidates.is_empty()
+                })?,
+            };
+            let Some(built) = built else { return Ok(None) };
+            for (hash, reason) in &built.invalid {
+                tracing::warn!("transaction {hash} cannot be executed and is dropped: {reason}");
+                self.pool.remove(hash);
             }
-            None => self.chain.build_from(head.hash(), &attributes, &overrides, &*self.pool, |candidates| {
-                emptiness == Emptiness::Wanted || !candidates.is_empty()
-            })?,
+            if !built.block.body.transactions.is_empty() || emptiness == Emptiness::Wanted {
+                break built;
+            }
+            // Nothing of what was tried can be executed; there may be more behind it.
+            if built.invalid.is_empty() {
+                return Ok(None);
+            }
         };
-        let Some(built) = built else { return Ok(None) };
-        for (hash, reason) in &built.invalid {
-            tracing::warn!("transaction {hash} cannot be executed and is dropped: {reason}");
-            self.pool.remove(hash);
-        }
-        if built.block.body.transactions.is_empty() && emptiness == Emptiness::Unwanted {
-            return Ok(None);
-        }
         self.adopt(built, begin).map(Some)
     }
 
@@ -165,9 +171,7 @@ impl Shared {
     pub(super) fn adopt(&self, built: BuiltPayload, begin: Instant) -> Result<MinedBlock, ChainError> {
         let BuiltPayload { block, senders, .. } = built;
         let transactions = block.body.transactions.len();
-        for (transaction, sender) in block.body.transactions.iter().zip(senders) {
-            self.chain.senders().insert(*transaction.tx_hash(), sender);
-        }
+        self.chain.senders().extend(block.body.transactions.iter().map(|tx| *tx.tx_hash()).zip(senders));
         self.settings.lock().made(&block.header);
         let mined = MinedBlock { number: block.header.number, hash: block.layer.block().hash, transactions };
         // The fork choice first: whoever hears of the head may ask for it.
