@@ -200,27 +200,35 @@ fn what_is_said_of_the_next_block_holds_for_one() {
 #[test]
 fn a_block_that_was_looked_at_is_the_next_one_if_nothing_changed() {
     let node = node(MiningMode::Manual);
-    let kept = |parent: B256| {
-        let (attributes, overrides) = node.producer.next_attributes(&node.chain.head_block().unwrap());
-        node.producer.shared.take_pending(parent, &attributes, &overrides).map(|built| built.block.layer.block().hash)
+    let shared = &node.producer.shared;
+    let kept = || {
+        let head = node.chain.head_block().unwrap();
+        let (attributes, overrides) = node.producer.next_attributes(&head);
+        let built = shared.pending.take(&node.chain, &node.pool, &head, &attributes, &overrides);
+        built.map(|built| built.block.layer.block().hash)
     };
-    let head = || node.chain.head().hash;
-    let look = || node.producer.pending_block().unwrap().hash();
+    let look = || {
+        let next = |head: &ChainBlock| node.producer.next_attributes(head);
+        let pending = shared.pending.get(&node.chain, &node.pool, &next).unwrap().unwrap();
+        let state = pending.state(&node.chain).unwrap();
+        assert_eq!(state.block().hash, pending.block().hash());
+        pending.block().hash()
+    };
     assert!(node.producer.set_next_timestamp(5_000_000_000).unwrap());
     node.send(RICH, 0);
     let pending = look();
-    assert_eq!(kept(head()), Some(pending));
-    assert_eq!(kept(head()), None, "it is taken once");
+    assert_eq!((kept(), kept()), (Some(pending), None), "it is taken once");
+    assert!(node.chain.block(&pending).unwrap().is_none(), "it is no block of the chain");
 
     assert_eq!(look(), pending);
     node.send(RICH, 1);
-    assert_eq!(kept(head()), None, "the pool has changed");
+    assert_eq!(kept(), None, "the pool has changed");
     look();
     node.producer.set_coinbase(OTHER);
-    assert_eq!(kept(head()), None, "another one gets the tips");
+    assert_eq!(kept(), None, "another one gets the tips");
     look();
     node.producer.edit(&[StateEdit::Balance(OTHER, U256::from(5))]).unwrap();
-    assert_eq!(kept(head()), None, "the state has changed");
+    assert_eq!(kept(), None, "the state has changed");
 
     let pending = look();
     let mined = node.producer.mine(1, None).unwrap().unwrap();

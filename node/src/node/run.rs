@@ -114,6 +114,7 @@ impl Node {
         let rpc = RpcOptions {
             gas_cap: options.limits.gas_cap,
             call_timeout: options.limits.call_timeout,
+            fee_cap: options.limits.fee_cap,
             max_log_blocks: options.limits.max_log_blocks,
             max_logs: options.limits.max_logs,
             development: is_development,
