@@ -2,6 +2,7 @@
 
 use super::{Chain, ChainBlock, ChainError, tree::TreeBlock};
 use crate::{
+    execution::Executor,
     execution_engine::ForkChoiceError,
     payload::{Builder, BuiltPayload, HeaderOverrides, PayloadAttributes, PayloadId, Template, TransactionSource},
 };
@@ -67,6 +68,53 @@ impl Chain {
         candidates: impl FnOnce(&Template) -> Option<Vec<Recovered<Transaction>>>,
     ) -> Result<Option<BuiltPayload>, ChainError> {
         let mut executor = self.executor.lock();
+        let built = self.build_by(&mut executor, parent, attributes, overrides, candidates)?;
+        if let Some(built) = &built {
+            self.insert_built(built)?;
+        }
+        Ok(built)
+    }
+
+    /// Keeps a block that was built aside in the tree. The head does not move.
+    pub(crate) fn keep(&self, built: &BuiltPayload) -> Result<(), ChainError> {
+        let _writer = self.executor.lock();
+        self.insert_built(built)
+    }
+
+    fn insert_built(&self, built: &BuiltPayload) -> Result<(), ChainError> {
+        let mut tree = self.tree.write();
+        let parent = built.block.header.parent_hash;
+        if tree.parent(&parent).is_none() {
+            return Err(ChainError::UnknownBlock(parent));
+        }
+        tree.insert(TreeBlock { block: Arc::clone(&built.block), total_difficulty: built.total_difficulty });
+        Ok(())
+    }
+
+    /// Builds a block on the head of transactions from a source, to be looked at: it is not kept. `plan` is asked when nobody else can change the chain any more. None if there
+    /// are no candidates.
+    pub(crate) fn build_aside(
+        &self,
+        source: &dyn TransactionSource,
+        plan: impl FnOnce(&ChainBlock) -> (PayloadAttributes, HeaderOverrides),
+    ) -> Result<Option<BuiltPayload>, ChainError> {
+        let mut executor = self.executor.lock();
+        let head = self.head_block()?;
+        let (attributes, overrides) = plan(&head);
+        self.build_by(&mut executor, head.hash(), &attributes, &overrides, |template| {
+            let candidates = source.best(head.header(), template.base_fee(), self.worth_looking_at(template));
+            (!candidates.is_empty()).then_some(candidates)
+        })
+    }
+
+    fn build_by(
+        &self,
+        executor: &mut Executor,
+        parent: B256,
+        attributes: &PayloadAttributes,
+        overrides: &HeaderOverrides,
+        candidates: impl FnOnce(&Template) -> Option<Vec<Recovered<Transaction>>>,
+    ) -> Result<Option<BuiltPayload>, ChainError> {
         self.make_room_for(&parent)?;
         let below = self.tree.read().parent(&parent).ok_or(ChainError::UnknownBlock(parent))?;
         let template = Template::new(&below.header, below.total_difficulty, attributes, &self.spec).with(overrides);
@@ -74,10 +122,7 @@ impl Chain {
         let snapshot = self.snapshot(parent)?;
         let mut gas_use = self.gas_use.lock();
         let builder = Builder { engine: executor.engine(), parent: &snapshot, spec: &self.spec, gas_use: &mut gas_use };
-        let built = builder.build(template, candidates)?;
-        let block = TreeBlock { block: Arc::clone(&built.block), total_difficulty: built.total_difficulty };
-        self.tree.write().insert(block);
-        Ok(Some(built))
+        builder.build(template, candidates).map(Some)
     }
 
     /// Builds a block on the head from the transaction source, and keeps it to be fetched.

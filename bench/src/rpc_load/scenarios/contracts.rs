@@ -24,6 +24,9 @@ struct Prepared {
     requests: Requests,
 }
 
+/// Gas limit of blocks, so that there are several: 26,000 token transfers or 11,000 swaps.
+const GAS_LIMIT: u64 = 1_000_000_000;
+
 impl ContractScenario {
     /// Signs `count` transactions of each kind; swaps are spread over so many `pairs`.
     pub fn prepare(count: usize, pairs: usize, sending: Sending) -> Result<Self, LoadError> {
@@ -40,7 +43,7 @@ impl ContractScenario {
     }
 
     pub(super) async fn run(&self, program: &Program) -> Result<Outcome, LoadError> {
-        let settings = one_second_blocks(self.accounts);
+        let settings = ServerSettings { gas_limit: Some(GAS_LIMIT), ..one_second_blocks(self.accounts) };
         let mut outcome = Outcome::default();
         for load in &self.loads {
             outcome.extend(run_load(program, &settings, load, "").await?);

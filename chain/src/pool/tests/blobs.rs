@@ -46,7 +46,10 @@ fn blobs_are_kept_beside_and_after_their_transaction() {
     assert_eq!(find(), [Some(2), None, Some(1)]);
     assert!(world.pool.get(&hash).unwrap().pooled().encoded_2718().len() > 2 * 131_072);
 
-    assert_eq!(world.refuse(&blobs(key, 2, 1, sidecar.clone().into())), "nonce too high: tx nonce 2, gapped nonce 1");
+    assert_eq!(
+        world.refuse(&blobs(key, 2, 1, sidecar.clone().into())),
+        "nonce too high: tx nonce 2, gapped nonce 1: a blob transaction cannot wait for others, send the one with nonce 1 first"
+    );
     assert_eq!(world.refuse(&blobs(key, 0, 1, self::sidecar(1).into())), "replacement transaction underpriced");
     assert_eq!(world.refuse(&key.pay(0, 9, 9)), "address already reserved");
     let better = world.add(&blobs(key, 0, 2, sidecar.clone().into())).unwrap();

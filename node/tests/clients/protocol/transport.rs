@@ -226,7 +226,8 @@ fn slow_calls_starve_nobody() {
     let stored = "0x2222222222222222222222222222222222222222";
     // Powers of numbers of 1024 bits (MODEXP), again and again.
     let powers = "0x3333333333333333333333333333333333333333";
-    let code = "0x60805f52608060205260806040525f196060525f1960e0525f196101605260016101c0525b5f5f6101e05f5f60055af150602456";
+    let code =
+        "0x60805f52608060205260806040525f196060525f1960e0525f196101605260016101c0525b5f5f6101e05f5f60055af150602456";
     for (address, code) in [(stored, "0x5b600056"), (powers, code)] {
         node.call("anvil_setCode", json!([address, code]));
     }
