@@ -242,8 +242,12 @@ pub fn markdown(report: &Report) -> String {
         headings[0] = "learned from";
         markdown_table(&mut text, &headings, &chain_rows(chain));
     }
-    if !report.gaps.is_empty() {
-        text.push_str("## The gap between no prediction and a perfect one, in time\n\n");
+    text.push_str("## The gap between no prediction and a perfect one, in time\n\n");
+    if report.gaps.is_empty() {
+        text.push_str(
+            "After each table of [the main results](results.md); `--gap THREADS` measures it here as well.\n\n",
+        );
+    } else {
         report.gaps.iter().for_each(|gap| {
             let _ = writeln!(text, "* {gap}");
         });
