@@ -87,9 +87,13 @@ async fn run_load(
             .notes
             .push(format!("{prefix}{} reverted {reverted} transactions of the first block", program.kind.name()));
     }
-    if let Some(times) = ExecutionTimes::of(&mut rpc, numbers.iter().copied()).await? {
-        let micros = times.execution_micros / run.mined.max(1) as f64;
-        outcome.add(Reading::new(format!("{prefix}block execution"), "µs/tx", Better::Less, micros));
+    if suffix.is_empty()
+        && let Some(times) = ExecutionTimes::of(&mut rpc, numbers.iter().copied()).await?
+    {
+        let each = |micros: f64| micros / times.transactions as f64;
+        let name = |side: &str| format!("{prefix}execution, {side}");
+        outcome.add(Reading::new(name("serial"), "µs/tx", Better::Less, each(times.serial_micros)));
+        outcome.add(Reading::new(name("parallel"), "µs/tx", Better::Less, each(times.parallel_micros)));
     }
     Ok(outcome)
 }
