@@ -5,14 +5,14 @@ use crate::pool::{Origin, PoolOptions, PooledTransaction};
 use alloy_consensus::TxEip4844;
 use alloy_eips::{
     Encodable2718,
-    eip4844::{Blob, BlobTransactionSidecar, env_settings::EnvKzgSettings},
+    eip4844::{Blob, BlobTransactionSidecar, c_kzg},
     eip7594::BlobTransactionSidecarVariant,
 };
 use alloy_primitives::{Address, B256};
 
 fn sidecar(count: u8) -> BlobTransactionSidecar {
     let blobs = (1..=count).map(Blob::repeat_byte).collect();
-    BlobTransactionSidecar::try_from_blobs_with_settings(blobs, EnvKzgSettings::Default.get())
+    BlobTransactionSidecar::try_from_blobs_with_settings(blobs, c_kzg::ethereum_kzg_settings(0))
         .expect("the proofs can be made")
 }
 
