@@ -71,14 +71,17 @@ impl Chain {
         let built = self.build_by(&mut executor, parent, attributes, overrides, candidates)?;
         if let Some(built) = &built {
             self.insert_built(built)?;
+            executor.learn();
         }
         Ok(built)
     }
 
     /// Keeps a block that was built aside in the tree. The head does not move.
     pub(crate) fn keep(&self, built: &BuiltPayload) -> Result<(), ChainError> {
-        let _writer = self.executor.lock();
-        self.insert_built(built)
+        let mut executor = self.executor.lock();
+        self.insert_built(built)?;
+        executor.learn();
+        Ok(())
     }
 
     fn insert_built(&self, built: &BuiltPayload) -> Result<(), ChainError> {
@@ -142,5 +145,53 @@ impl Chain {
         let built = built.ok_or(ChainError::UnknownBlock(head))?;
         self.payloads.lock().insert(id, Arc::new(built));
         Ok(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CREATE2_DEPLOYER, ChainOptions, DevGenesis, GenesisFile, senders::impersonated_signature};
+    use alloy_consensus::{SignableTransaction, TxEip1559};
+    use alloy_primitives::{Address, Bytes, U256};
+    use braid_runtime::{EngineConfig, Mode};
+    use braid_storage::Database;
+
+    const RICH: Address = Address::repeat_byte(0xaa);
+
+    fn chain(threads: usize) -> Chain {
+        let dev = DevGenesis { accounts: vec![RICH], timestamp: 1, ..DevGenesis::default() };
+        let file = GenesisFile::new(&dev.genesis()).unwrap();
+        let database = Database::in_memory(&file.genesis, Default::default()).unwrap();
+        let execution = EngineConfig { threads, mode: Mode::Parallel, ..EngineConfig::default() };
+        Chain::new(database, file.spec, ChainOptions { execution, ..ChainOptions::default() }).unwrap()
+    }
+
+    /// What the engine knows after a block that calls a contract many times.
+    fn learned(threads: usize) -> usize {
+        let chain = chain(threads);
+        let calls = (0..64_u64).map(|nonce| {
+            let call = TxEip1559 {
+                chain_id: chain.spec().chain_id(),
+                nonce,
+                gas_limit: 200_000,
+                max_fee_per_gas: 10_000_000_000,
+                to: CREATE2_DEPLOYER.into(),
+                input: Bytes::from([U256::from(nonce).to_be_bytes::<32>().as_slice(), &[0]].concat()),
+                ..TxEip1559::default()
+            };
+            Recovered::new_unchecked(call.into_signed(impersonated_signature(RICH)).into(), RICH)
+        });
+        let attributes = PayloadAttributes { timestamp: 1000, ..PayloadAttributes::default() };
+        let built = chain.build(chain.head().hash, &attributes, calls.collect()).unwrap();
+        assert_eq!(built.senders.len(), 64);
+        let known = chain.executor.lock().engine().predictor().len();
+        known
+    }
+
+    #[test]
+    fn the_chain_learns_from_its_blocks_where_predictions_are_used() {
+        assert!(learned(4) > 0);
+        assert_eq!(learned(2), 0, "with two threads nothing is predicted, so nothing is recorded");
     }
 }
