@@ -14,6 +14,7 @@ pub mod harness;
 pub mod import;
 pub mod machine;
 pub mod memory;
+pub mod prediction;
 pub mod report;
 pub mod rpc_load;
 pub mod serial_trie;

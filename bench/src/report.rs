@@ -127,7 +127,8 @@ fn markdown_table(text: &mut String, headings: &[&str], rows: &[Vec<String>]) {
 }
 
 /// How much of the way from no prediction to perfect prediction was made by what was learned: `(S − S_cold) / (B1 − S_cold)`.
-fn gap_closed(text: &mut String, profile: &ProfileFigures) {
+pub fn gaps_closed(profile: &ProfileFigures) -> Vec<String> {
+    let mut lines = Vec::new();
     for warm in profile.engine.iter().filter(|engine| engine.knowledge == Knowledge::Warm) {
         let is_cold = |engine: &&EngineFigures| engine.knowledge == Knowledge::Cold && engine.threads == warm.threads;
         let Some(cold) = profile.engine.iter().find(is_cold) else { continue };
@@ -138,14 +139,14 @@ fn gap_closed(text: &mut String, profile: &ProfileFigures) {
         } else {
             format!("{:.0} % closed", 100.0 * (with - without) / gap)
         };
-        let _ = writeln!(
-            text,
-            "Gap between no prediction and a perfect one, `{}`, {} thread(s): {without:.2}× cold, {with:.2}× warm, at most {:.2}×: {verdict}.\n",
+        lines.push(format!(
+            "Gap between no prediction and a perfect one, `{}`, {} thread(s): {without:.2}× cold, {with:.2}× warm, at most {:.2}×: {verdict}.",
             profile.title(),
             warm.threads,
             warm.limits.b1,
-        );
+        ));
     }
+    lines
 }
 
 /// Blocks that serial revm had to decide are slow and must be seen.
@@ -217,7 +218,9 @@ pub fn markdown(machine: &Machine, plan: &Plan, profiles: &[ProfileFigures], ski
         let rows: Vec<_> = rows(&members).into_iter().map(Vec::from).collect();
         markdown_table(&mut text, &HEADINGS, &rows);
         for profile in &members {
-            gap_closed(&mut text, profile);
+            for gap in gaps_closed(profile) {
+                let _ = writeln!(text, "{gap}\n");
+            }
             fallbacks(&mut text, profile);
             blocks(&mut text, profile);
         }

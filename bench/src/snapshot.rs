@@ -8,7 +8,7 @@ use braid_storage::{AccountChange, AccountRecord, BlockChange, SlotChange};
 use revm::{
     DatabaseRef,
     primitives::{KECCAK_EMPTY, StorageKeyMap},
-    state::{AccountInfo, Bytecode},
+    state::{AccountInfo, Bytecode, EvmState},
 };
 use std::convert::Infallible;
 
@@ -100,6 +100,32 @@ impl Snapshot {
             change.slots.extend(slots);
         }
         change
+    }
+
+    /// The state that a change to nothing makes, as [`to_change`](Self::to_change) gives it.
+    pub fn from_change(change: &BlockChange) -> Self {
+        let mut snapshot = Self::new();
+        for account in &change.accounts {
+            let Some(AccountRecord { nonce, balance, code_hash }) = account.present else { continue };
+            snapshot.set_account(account.address, AccountInfo { nonce, balance, code_hash, ..AccountInfo::default() });
+        }
+        change.slots.iter().for_each(|slot| snapshot.set_slot(slot.address, slot.slot, slot.present));
+        change.contracts.iter().for_each(|(hash, code)| snapshot.add_code(*hash, code.clone()));
+        snapshot
+    }
+
+    /// Makes the changes of a transaction.
+    pub fn apply(&mut self, change: &EvmState) {
+        for (address, account) in change.iter().filter(|(_, account)| account.is_touched()) {
+            if account.is_selfdestructed() || account.is_empty() {
+                self.remove(*address);
+                continue;
+            }
+            self.set_account(*address, account.info.clone());
+            account
+                .changed_storage_slots()
+                .for_each(|(slot, value)| self.set_slot(*address, *slot, value.present_value));
+        }
     }
 
     /// Number of accounts.

@@ -22,6 +22,7 @@ pub mod files;
 pub mod genesis;
 pub mod layouts;
 pub mod payload;
+mod pending;
 pub mod pool;
 pub mod producer;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use execution_engine::ExecutionEngine;
 pub use files::{BlockFile, FileError, PlacedBlock};
 pub use genesis::{GenesisError, GenesisFile};
 pub use layouts::{LayoutError, NamedBundle, open};
+pub use pending::{NextBlock, Pending, PendingBlock, PendingBlocks};
 pub use pool::{Origin, PoolError, PoolOptions, PoolTransaction, TransactionPool};
-pub use producer::{MinedBlock, MiningMode, Producer, ProducerOptions, StateEdit};
+pub use producer::{MAX_TIMESTAMP, MinedBlock, MiningMode, Producer, ProducerOptions, StateEdit};
 pub use validation::{Mismatch, Validation, validate};

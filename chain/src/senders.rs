@@ -75,14 +75,22 @@ impl SenderCache {
     /// Remembers the sender of a transaction. The hash covers the signature, so it belongs to one sender only; which signatures a block
     /// may have is still checked.
     pub fn insert(&self, transaction: B256, sender: Address) {
+        self.extend([(transaction, sender)]);
+    }
+
+    /// Remembers the senders of many transactions.
+    pub fn extend(&self, senders: impl IntoIterator<Item = (B256, Address)>) {
         let mut known = self.known.lock();
-        if known.senders.insert(transaction, sender).is_none() {
-            known.order.push_back(transaction);
-        }
-        if known.order.len() > self.capacity
-            && let Some(oldest) = known.order.pop_front()
-        {
-            known.senders.remove(&oldest);
+        let known = &mut *known;
+        for (transaction, sender) in senders {
+            if known.senders.insert(transaction, sender).is_none() {
+                known.order.push_back(transaction);
+            }
+            if known.order.len() > self.capacity
+                && let Some(oldest) = known.order.pop_front()
+            {
+                known.senders.remove(&oldest);
+            }
         }
     }
 

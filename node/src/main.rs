@@ -64,7 +64,10 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     let result = match cli.command {
-        Command::Node(options) => node::run(&options),
+        Command::Node(options) => {
+            memory::give_back_memory();
+            node::run(&options)
+        }
         Command::Replay(options) => replay::run(&options),
         Command::Inspect(options) => inspect::run(&options),
         Command::Bundle(command) => bundle::run(&command),

@@ -8,7 +8,7 @@ use crate::{
 };
 use alloy_primitives::{B256, U256, keccak256};
 use braid_chain::{
-    Chain, ChainBlock, Producer, TransactionPool,
+    Chain, ChainBlock, PendingBlocks, Producer, TransactionPool,
     payload::{HeaderOverrides, PayloadAttributes},
 };
 use std::{
@@ -18,6 +18,9 @@ use std::{
 };
 use tokio::sync::watch;
 
+/// How long a pending block is shown where others make the blocks (geth's).
+const PENDING_LIFETIME: Duration = Duration::from_secs(2);
+
 /// Limits and settings of the methods.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RpcOptions {
@@ -25,8 +28,8 @@ pub struct RpcOptions {
     pub gas_cap: u64,
     /// Longest time that a slow call may take (`--rpc.evmtimeout`).
     pub call_timeout: Duration,
-    /// Highest fee of a transaction that the node signs or sends, in wei (`--rpc.txfeecap`); zero is no limit.
-    pub fee_cap: U256,
+    /// Most that a transaction that is sent here may pay for its gas, in wei (`--rpc.txfeecap`); zero is no limit, and `None` leaves it to the pool.
+    pub fee_cap: Option<U256>,
     /// Most logs in one answer; zero is no limit.
     pub max_logs: usize,
     /// Most blocks that one `eth_getLogs` may span; zero is no limit.
@@ -48,7 +51,7 @@ impl Default for RpcOptions {
         Self {
             gas_cap: 50_000_000,
             call_timeout: Duration::from_secs(30),
-            fee_cap: U256::ZERO,
+            fee_cap: None,
             max_logs: 0,
             max_log_blocks: 0,
             slow_calls: std::thread::available_parallelism().map_or(2, usize::from),
@@ -69,6 +72,8 @@ pub struct Backend {
     accounts: Accounts,
     options: RpcOptions,
     slow: Arc<SlowCalls>,
+    /// Where nobody here makes blocks.
+    pending_blocks: PendingBlocks,
     /// Tells this process from every other.
     instance: B256,
     gas_prices: GasPriceOracle,
@@ -89,6 +94,9 @@ impl Backend {
     ) -> Arc<Self> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
         let instance = keccak256([now.to_be_bytes(), u128::from(std::process::id()).to_be_bytes()].concat());
+        if let Some(cap) = options.fee_cap {
+            pool.set_fee_cap(Some(cap).filter(|cap| !cap.is_zero()));
+        }
         let slow = SlowCalls::new(options.slow_calls, options.waiting_calls);
         let (gas_prices, fee_histories) = <_>::default();
         let (moved, moves) = watch::channel(());
@@ -103,6 +111,7 @@ impl Backend {
             accounts,
             options,
             slow,
+            pending_blocks: PendingBlocks::lasting(PENDING_LIFETIME),
             instance,
             gas_prices,
             fee_histories,
@@ -164,6 +173,11 @@ impl Backend {
     /// Limits and settings.
     pub(crate) const fn options(&self) -> &RpcOptions {
         &self.options
+    }
+
+    /// Who builds the block that would be made now.
+    pub(crate) fn pending_blocks(&self) -> &PendingBlocks {
+        self.producer.as_ref().map_or(&self.pending_blocks, |producer| producer.pending_blocks())
     }
 
     /// Where slow calls run.

@@ -2,8 +2,9 @@
 
 use crate::{Backend, RpcError, error::RESOURCE_NOT_FOUND};
 use alloy_consensus::Header;
-use alloy_eips::{BlockId, BlockNumberOrTag, RpcBlockHash};
+use alloy_eips::{BlockId, BlockNumberOrTag, RpcBlockHash, eip7685::EMPTY_REQUESTS_HASH};
 use alloy_evm::EvmEnv;
+use alloy_hardforks::EthereumHardforks;
 use alloy_primitives::B256;
 use braid_chain::{ChainBlock, ExecutionEngine, StateView};
 use std::sync::Arc;
@@ -13,15 +14,15 @@ use std::sync::Arc;
 pub(crate) struct CallContext {
     /// The state before the call.
     pub(crate) state: StateView,
-    /// The block in which the call believes to be: the one that was named; for `pending`, one that follows the head.
+    /// The block in which the call believes to be: the one that was named; for `pending`, the one that would be made now.
     pub(crate) header: Header,
     /// Environment of the EVM in that block.
     pub(crate) environment: EvmEnv,
 }
 
 impl Backend {
-    /// Hash of the block with a tag, number or hash, if there is one. `pending` is the head.
-    pub(crate) fn block_hash(&self, id: BlockId) -> Result<Option<B256>, RpcError> {
+    /// Hash of the block with a tag, number or hash, if there is one. `pending` is the head: what is not made yet cannot be found by its hash.
+    fn block_hash(&self, id: BlockId) -> Result<Option<B256>, RpcError> {
         let chain = self.chain();
         let tag = match id {
             BlockId::Hash(RpcBlockHash { block_hash, require_canonical }) => {
@@ -43,8 +44,14 @@ impl Backend {
         })
     }
 
-    /// The block with a tag, number or hash, if there is one; the latest without any.
+    /// The block with a tag, number or hash, if there is one; the latest without any. `pending` is the block that would be made now, which may have to be executed
+    /// first, or the head if no transaction is ready.
     pub(crate) fn block(&self, id: Option<BlockId>) -> Result<Option<Arc<ChainBlock>>, RpcError> {
+        if is_pending(id)
+            && let Some(pending) = self.pending_block()?
+        {
+            return Ok(Some(Arc::clone(pending.block())));
+        }
         match self.block_hash(id.unwrap_or_default())? {
             Some(hash) => Ok(self.chain().block(&hash)?),
             None => Ok(None),
@@ -59,8 +66,13 @@ impl Backend {
         self.block(id)?.ok_or_else(|| not_found(id.unwrap_or_default()))
     }
 
-    /// The state after a block; the latest without any.
+    /// The state after a block; the latest without any. For `pending` a block may have to be executed first.
     pub(crate) fn state(&self, id: Option<BlockId>) -> Result<StateView, RpcError> {
+        if is_pending(id)
+            && let Some((_, state)) = self.pending_state()?
+        {
+            return Ok(state);
+        }
         let id = id.unwrap_or_default();
         let hash = self.block_hash(id)?.ok_or_else(|| not_found(id))?;
         Ok(self.chain().state(&hash)?)
@@ -68,17 +80,36 @@ impl Backend {
 
     /// What a call at a block is executed on.
     pub(crate) fn call_context(&self, id: Option<BlockId>) -> Result<CallContext, RpcError> {
+        if is_pending(id) {
+            return match self.pending_state()? {
+                Some((block, state)) => Ok(self.context(state, block.header().clone())),
+                None => self.next_context(),
+            };
+        }
         let block = self.required_block(id)?;
-        let state = self.chain().state(&block.hash())?;
-        let header =
-            if id.is_some_and(|id| id.is_pending()) { self.next_header(&block) } else { block.header().clone() };
-        let environment = self.chain().spec().evm_env(&header);
-        Ok(CallContext { state, header, environment })
+        Ok(self.context(self.chain().state(&block.hash())?, block.header().clone()))
     }
 
-    /// The header of the block that is not made yet.
+    /// What a call is executed on in the next block, before its transactions.
+    pub(crate) fn next_context(&self) -> Result<CallContext, RpcError> {
+        let head = self.chain().head_block()?;
+        Ok(self.context(self.chain().state(&head.hash())?, self.next_header(&head)))
+    }
+
+    fn context(&self, state: StateView, header: Header) -> CallContext {
+        let environment = self.chain().spec().evm_env(&header);
+        CallContext { state, header, environment }
+    }
+
+    /// The header of the block that is not made yet, without transactions: nothing is executed for it, so the state is that of the head.
     pub(crate) fn pending_header(&self) -> Result<Header, RpcError> {
-        Ok(self.next_header(&*self.chain().head_block()?))
+        let head = self.chain().head_block()?;
+        let mut header = self.next_header(&head);
+        header.state_root = head.header().state_root;
+        if self.chain().spec().is_prague_active_at_timestamp(header.timestamp) {
+            header.requests_hash = Some(EMPTY_REQUESTS_HASH);
+        }
+        Ok(header)
     }
 
     /// The header of a block that follows another one, as far as it is known before its transactions are.
@@ -86,6 +117,10 @@ impl Backend {
         let (attributes, overrides) = self.next_attributes(parent);
         self.chain().next_header(parent, &attributes, &overrides)
     }
+}
+
+fn is_pending(id: Option<BlockId>) -> bool {
+    id.is_some_and(|id| id.is_pending())
 }
 
 fn not_found(id: BlockId) -> RpcError {

@@ -21,6 +21,7 @@ mod methods;
 mod namespaces;
 mod net;
 mod ots;
+mod pending;
 mod replay;
 mod rpc_info;
 mod server;
@@ -28,6 +29,8 @@ mod simulate;
 mod slow;
 #[cfg(test)]
 mod test_chain;
+#[cfg(test)]
+mod test_node;
 mod testing;
 mod trace;
 mod txpool;

@@ -48,9 +48,12 @@ struct Arguments {
     /// Times that each node is measured. Memory is measured once.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Transactions of the scenario "transfers".
-    #[arg(long, default_value_t = 100_000, help_heading = "Load")]
+    /// Transactions that are signed for the scenario "transfers"; it sends those that it can in its time.
+    #[arg(long, default_value_t = 1_000_000, help_heading = "Load")]
     transactions: usize,
+    /// Seconds for which the scenario "transfers" sends.
+    #[arg(long, default_value_t = 12.0, value_name = "SECONDS", help_heading = "Load")]
+    send_time: f64,
     /// Transactions of the scenario "backlog".
     #[arg(long, default_value_t = 50_000, help_heading = "Load")]
     backlog: usize,
@@ -247,7 +250,10 @@ impl Arguments {
         let sending = Sending { senders, connections, batch };
         Ok(match what {
             What::All | What::Start => Scenario::Start(StartScenario { starts: self.starts }),
-            What::Transfers => Scenario::Transfers(TransferScenario::prepare(self.transactions, sending)?),
+            What::Transfers => {
+                let time = Duration::try_from_secs_f64(self.send_time).unwrap_or_default();
+                Scenario::Transfers(TransferScenario::prepare(self.transactions, time, sending)?)
+            }
             What::Backlog => {
                 let patience = Duration::from_secs(self.patience);
                 let scenario = BacklogScenario::prepare(self.backlog, self.backlog_gas_limit, patience, sending)?;

@@ -29,11 +29,22 @@ pub struct DriveOptions {
     pub patience: Duration,
     /// Mined transactions between two looks at the node's memory.
     pub sample_every: u64,
+    /// Nothing more is sent after so long; all of the load is when not given.
+    pub send_for: Option<Duration>,
+    /// How often the head is asked for.
+    pub look_every: Duration,
 }
 
 impl Default for DriveOptions {
     fn default() -> Self {
-        Self { release: Vec::new(), most_unmined: u64::MAX, patience: Duration::from_secs(20), sample_every: u64::MAX }
+        Self {
+            release: Vec::new(),
+            most_unmined: u64::MAX,
+            patience: Duration::from_secs(20),
+            sample_every: u64::MAX,
+            send_for: None,
+            look_every: Duration::from_millis(20),
+        }
     }
 }
 
@@ -46,12 +57,14 @@ pub struct MinedBlock {
     pub transactions: u64,
     /// When it was seen, from the start of the load.
     pub seen: Duration,
+    /// Transactions that waited when it was begun, at least: what the node had confirmed before the block below it was the head, and is in no block below.
+    pub waited: u64,
 }
 
 /// What happened to a load.
 #[derive(Debug, Default)]
 pub struct LoadRun {
-    /// Transactions of the load.
+    /// Transactions of the load; those that were sent, where sending ends after a time.
     pub planned: u64,
     /// Transactions that the node took.
     pub accepted: u64,
@@ -92,6 +105,16 @@ impl LoadRun {
     /// Transactions mined per second.
     pub fn mined_rate(&self) -> f64 {
         self.mined as f64 / self.mined_in.as_secs_f64().max(1e-9)
+    }
+
+    /// Transactions per second in the blocks after the first one with any, as long as more were sent; `None` without two such blocks. The
+    /// first block holds what came in a part of its second, the last ones what was left.
+    pub fn steady_rate(&self) -> Option<f64> {
+        let sending = self.blocks.iter().take_while(|block| block.seen <= self.accepted_in).count();
+        let (first, rest) = self.blocks.get(..sending)?.split_first()?;
+        let seconds = rest.last()?.seen.saturating_sub(first.seen).as_secs_f64();
+        let transactions: u64 = rest.iter().map(|block| block.transactions).sum();
+        (seconds > 0.0).then(|| transactions as f64 / seconds)
     }
 
     /// Processor time of the node per mined transaction, in microseconds.
@@ -146,8 +169,7 @@ pub async fn drive(server: &Server, load: &[Vec<Batch>], options: DriveOptions) 
     };
     let senders = async {
         let sends = connections.iter_mut().zip(load);
-        try_join_all(sends.map(|(connection, batches)| send(connection, batches, &shared, options.most_unmined)))
-            .await?;
+        try_join_all(sends.map(|(connection, batches)| send(connection, batches, &shared, &options))).await?;
         shared.all_answered.set(Some((shared.begin.elapsed(), server.cpu_time()?)));
         for request in &options.release {
             let answers = count_answers(connections[0].exchange(&request.request).await?);
@@ -175,8 +197,9 @@ pub async fn drive(server: &Server, load: &[Vec<Batch>], options: DriveOptions) 
     let (accepted_in, server_accepted) = shared.all_answered.get().unwrap_or((end, server_after));
     let released_at = if options.release.is_empty() { Duration::ZERO } else { accepted_in };
     let released: usize = options.release.iter().map(|request| request.transactions).sum();
+    let sent = shared.accepted.get() + shared.refused.get();
     Ok(LoadRun {
-        planned: (planned + released) as u64,
+        planned: if options.send_for.is_some() { sent } else { (planned + released) as u64 },
         accepted: shared.accepted.get(),
         refused: shared.refused.get(),
         first_refusal: shared.first_refusal.take(),
@@ -198,11 +221,15 @@ async fn send(
     connection: &mut Connection,
     batches: &[Batch],
     shared: &Shared<'_>,
-    most_unmined: u64,
+    options: &DriveOptions,
 ) -> Result<(), LoadError> {
+    let is_over = || options.send_for.is_some_and(|time| shared.begin.elapsed() >= time);
     for batch in batches {
-        while shared.accepted.get().saturating_sub(shared.mined.get()) > most_unmined {
+        while shared.accepted.get().saturating_sub(shared.mined.get()) > options.most_unmined && !is_over() {
             sleep(Duration::from_millis(2)).await;
+        }
+        if is_over() {
+            break;
         }
         let sent = Instant::now();
         let reply = connection.exchange(&batch.request).await?;
@@ -234,9 +261,6 @@ struct Watched {
     last_move: Duration,
 }
 
-/// How often the head is asked for.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
-
 async fn watch(
     rpc: &mut Rpc,
     mut head: u64,
@@ -245,8 +269,10 @@ async fn watch(
 ) -> Result<Watched, LoadError> {
     let mut watched = Watched { blocks: Vec::new(), samples: Vec::new(), stalled: false, last_move: Duration::ZERO };
     let mut accepted = 0;
+    let mut heads = Heads::default();
     loop {
-        sleep(LOOK_EVERY).await;
+        sleep(options.look_every).await;
+        heads.asked(shared.accepted.get());
         let look = timeout(options.patience, new_blocks(rpc, head));
         let Ok(counts) = look.await else {
             watched.stalled = true;
@@ -256,8 +282,9 @@ async fn watch(
         let now = shared.begin.elapsed();
         for transactions in counts {
             head += 1;
+            let waited = heads.next().saturating_sub(shared.mined.get());
             if transactions > 0 {
-                watched.blocks.push(MinedBlock { number: head, transactions, seen: now });
+                watched.blocks.push(MinedBlock { number: head, transactions, seen: now, waited });
                 shared.mined.set(shared.mined.get() + transactions);
                 watched.last_move = now;
             }
@@ -283,6 +310,27 @@ async fn watch(
     }
 }
 
+/// What was accepted before a head was there. A block is begun when the one below it is the head, so all that waited then.
+#[derive(Debug, Default)]
+struct Heads {
+    /// Accepted when the head was asked for the last time, and the time before.
+    asked: [u64; 2],
+    /// Accepted before the last block that was seen was the head.
+    before_last: u64,
+}
+
+impl Heads {
+    fn asked(&mut self, accepted: u64) {
+        self.asked = [accepted, self.asked[0]];
+    }
+
+    /// One more block was seen: transactions that were accepted before it was begun.
+    fn next(&mut self) -> u64 {
+        // It was not there when the head was asked for the time before.
+        std::mem::replace(&mut self.before_last, self.asked[1])
+    }
+}
+
 /// Transactions in each block above `head`.
 async fn new_blocks(rpc: &mut Rpc, head: u64) -> Result<Vec<u64>, LoadError> {
     const METHOD: &str = "eth_getBlockTransactionCountByNumber";
@@ -304,4 +352,37 @@ fn progress(total: u64, name: &'static str) -> ProgressBar {
     }
     bar.set_prefix(name);
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(seconds: u64, transactions: u64) -> MinedBlock {
+        MinedBlock { number: seconds, transactions, seen: Duration::from_secs(seconds), waited: 0 }
+    }
+
+    #[test]
+    fn only_blocks_of_the_time_in_which_all_was_sent_count() {
+        let blocks = vec![block(1, 10), block(2, 100), block(3, 102), block(5, 198), block(6, 7)];
+        let run = LoadRun { blocks, accepted_in: Duration::from_millis(5500), ..LoadRun::default() };
+        assert_eq!(run.steady_rate(), Some(100.0));
+        let run = LoadRun { blocks: vec![block(1, 10)], accepted_in: Duration::from_secs(2), ..LoadRun::default() };
+        assert_eq!(run.steady_rate(), None);
+        assert_eq!(LoadRun::default().steady_rate(), None);
+    }
+
+    #[test]
+    fn what_waited_for_a_block_was_there_before_the_one_below_it() {
+        let mut heads = Heads::default();
+        heads.asked(100);
+        assert_eq!(heads.next(), 0, "the first block may have been begun with the first transaction");
+        heads.asked(200);
+        heads.asked(300);
+        // Block 2 was seen now, so it was not there at 200; block 1 was not there when nothing had been accepted.
+        assert_eq!(heads.next(), 0);
+        heads.asked(400);
+        // Blocks 3 and 4 were seen at once: before block 2 was the head 200 were there, before block 3 300.
+        assert_eq!((heads.next(), heads.next()), (200, 300));
+    }
 }

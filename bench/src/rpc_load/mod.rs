@@ -24,7 +24,7 @@ mod setup;
 mod wallets;
 
 pub use anvil::fetch as fetch_anvil;
-pub use drive::{DriveOptions, LoadRun, drive};
+pub use drive::{DriveOptions, LoadRun, MinedBlock, drive};
 pub use error::LoadError;
 pub use figures::{Better, Figures, Goal, Reading};
 pub use http::{Connection, post};

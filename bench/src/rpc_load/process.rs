@@ -12,6 +12,13 @@ pub struct Memory {
     pub anonymous: u64,
 }
 
+impl Memory {
+    /// Pages of mapped files in memory: of the program, and of a database, which the system takes back when it wants them for something else.
+    pub const fn mapped(&self) -> u64 {
+        self.resident.saturating_sub(self.anonymous)
+    }
+}
+
 /// Processor time that all threads of a process took so far, those that have ended included.
 pub fn cpu_time(pid: u32) -> io::Result<Duration> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;

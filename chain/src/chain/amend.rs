@@ -2,6 +2,7 @@
 
 use super::{Chain, ChainError};
 use braid_storage::BlockChange;
+use std::sync::atomic::Ordering;
 
 impl Chain {
     /// Changes the state after the head, as if the last block had left it so: what it costs is that the chain cannot be had again by executing its
@@ -12,8 +13,14 @@ impl Chain {
         let _writer = self.executor.lock();
         self.write_all()?;
         let back = self.database.amend(change)?;
+        self.amendments.fetch_add(1, Ordering::SeqCst);
         let head = self.database.head()?;
         self.tree.write().rebase(head);
         Ok(back)
+    }
+
+    /// How often the state was changed that way: what was read from a state is still so only if this number is the same.
+    pub fn amendments(&self) -> u64 {
+        self.amendments.load(Ordering::SeqCst)
     }
 }

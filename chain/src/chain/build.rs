@@ -2,6 +2,7 @@
 
 use super::{Chain, ChainBlock, ChainError, tree::TreeBlock};
 use crate::{
+    execution::Executor,
     execution_engine::ForkChoiceError,
     payload::{Builder, BuiltPayload, HeaderOverrides, PayloadAttributes, PayloadId, Template, TransactionSource},
 };
@@ -67,6 +68,56 @@ impl Chain {
         candidates: impl FnOnce(&Template) -> Option<Vec<Recovered<Transaction>>>,
     ) -> Result<Option<BuiltPayload>, ChainError> {
         let mut executor = self.executor.lock();
+        let built = self.build_by(&mut executor, parent, attributes, overrides, candidates)?;
+        if let Some(built) = &built {
+            self.insert_built(built)?;
+            executor.learn();
+        }
+        Ok(built)
+    }
+
+    /// Keeps a block that was built aside in the tree. The head does not move.
+    pub(crate) fn keep(&self, built: &BuiltPayload) -> Result<(), ChainError> {
+        let mut executor = self.executor.lock();
+        self.insert_built(built)?;
+        executor.learn();
+        Ok(())
+    }
+
+    fn insert_built(&self, built: &BuiltPayload) -> Result<(), ChainError> {
+        let mut tree = self.tree.write();
+        let parent = built.block.header.parent_hash;
+        if tree.parent(&parent).is_none() {
+            return Err(ChainError::UnknownBlock(parent));
+        }
+        tree.insert(TreeBlock { block: Arc::clone(&built.block), total_difficulty: built.total_difficulty });
+        Ok(())
+    }
+
+    /// Builds a block on the head of transactions from a source, to be looked at: it is not kept. `plan` is asked when nobody else can change the chain any more. None if there
+    /// are no candidates.
+    pub(crate) fn build_aside(
+        &self,
+        source: &dyn TransactionSource,
+        plan: impl FnOnce(&ChainBlock) -> (PayloadAttributes, HeaderOverrides),
+    ) -> Result<Option<BuiltPayload>, ChainError> {
+        let mut executor = self.executor.lock();
+        let head = self.head_block()?;
+        let (attributes, overrides) = plan(&head);
+        self.build_by(&mut executor, head.hash(), &attributes, &overrides, |template| {
+            let candidates = source.best(head.header(), template.base_fee(), self.worth_looking_at(template));
+            (!candidates.is_empty()).then_some(candidates)
+        })
+    }
+
+    fn build_by(
+        &self,
+        executor: &mut Executor,
+        parent: B256,
+        attributes: &PayloadAttributes,
+        overrides: &HeaderOverrides,
+        candidates: impl FnOnce(&Template) -> Option<Vec<Recovered<Transaction>>>,
+    ) -> Result<Option<BuiltPayload>, ChainError> {
         self.make_room_for(&parent)?;
         let below = self.tree.read().parent(&parent).ok_or(ChainError::UnknownBlock(parent))?;
         let template = Template::new(&below.header, below.total_difficulty, attributes, &self.spec).with(overrides);
@@ -74,10 +125,7 @@ impl Chain {
         let snapshot = self.snapshot(parent)?;
         let mut gas_use = self.gas_use.lock();
         let builder = Builder { engine: executor.engine(), parent: &snapshot, spec: &self.spec, gas_use: &mut gas_use };
-        let built = builder.build(template, candidates)?;
-        let block = TreeBlock { block: Arc::clone(&built.block), total_difficulty: built.total_difficulty };
-        self.tree.write().insert(block);
-        Ok(Some(built))
+        builder.build(template, candidates).map(Some)
     }
 
     /// Builds a block on the head from the transaction source, and keeps it to be fetched.
@@ -97,5 +145,53 @@ impl Chain {
         let built = built.ok_or(ChainError::UnknownBlock(head))?;
         self.payloads.lock().insert(id, Arc::new(built));
         Ok(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CREATE2_DEPLOYER, ChainOptions, DevGenesis, GenesisFile, senders::impersonated_signature};
+    use alloy_consensus::{SignableTransaction, TxEip1559};
+    use alloy_primitives::{Address, Bytes, U256};
+    use braid_runtime::{EngineConfig, Mode};
+    use braid_storage::Database;
+
+    const RICH: Address = Address::repeat_byte(0xaa);
+
+    fn chain(threads: usize) -> Chain {
+        let dev = DevGenesis { accounts: vec![RICH], timestamp: 1, ..DevGenesis::default() };
+        let file = GenesisFile::new(&dev.genesis()).unwrap();
+        let database = Database::in_memory(&file.genesis, Default::default()).unwrap();
+        let execution = EngineConfig { threads, mode: Mode::Parallel, ..EngineConfig::default() };
+        Chain::new(database, file.spec, ChainOptions { execution, ..ChainOptions::default() }).unwrap()
+    }
+
+    /// What the engine knows after a block that calls a contract many times.
+    fn learned(threads: usize) -> usize {
+        let chain = chain(threads);
+        let calls = (0..64_u64).map(|nonce| {
+            let call = TxEip1559 {
+                chain_id: chain.spec().chain_id(),
+                nonce,
+                gas_limit: 200_000,
+                max_fee_per_gas: 10_000_000_000,
+                to: CREATE2_DEPLOYER.into(),
+                input: Bytes::from([U256::from(nonce).to_be_bytes::<32>().as_slice(), &[0]].concat()),
+                ..TxEip1559::default()
+            };
+            Recovered::new_unchecked(call.into_signed(impersonated_signature(RICH)).into(), RICH)
+        });
+        let attributes = PayloadAttributes { timestamp: 1000, ..PayloadAttributes::default() };
+        let built = chain.build(chain.head().hash, &attributes, calls.collect()).unwrap();
+        assert_eq!(built.senders.len(), 64);
+        let known = chain.executor.lock().engine().predictor().len();
+        known
+    }
+
+    #[test]
+    fn the_chain_learns_from_its_blocks_where_predictions_are_used() {
+        assert!(learned(4) > 0);
+        assert_eq!(learned(2), 0, "with two threads nothing is predicted, so nothing is recorded");
     }
 }

@@ -93,6 +93,7 @@ impl Chain {
         let head = executed.layer.block();
         let block = ExecutedBlock { header, body, receipts: executed.receipts, layer: executed.layer };
         self.tree.write().insert(TreeBlock { block: Arc::new(block), total_difficulty });
+        executor.learn();
         Ok(Inserted { block: head, novelty: Novelty::New, is_head: false, timings, divergence: executed.divergence })
     }
 

@@ -43,7 +43,7 @@ use latest::LatestState;
 use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
 use recent::RecentTransactions;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU64};
 use tree::{Surplus, Tree};
 use view::ByTransactions;
 use watch::Watchers;
@@ -73,6 +73,8 @@ pub struct Chain {
     /// Where the transactions of canonical blocks in memory are.
     recent: Mutex<RecentTransactions>,
     watchers: Watchers,
+    /// How often the state was changed without a block.
+    amendments: AtomicU64,
     /// What blocks of our own are filled by.
     gas_use: Mutex<GasUse>,
     pub(crate) fork_choice: RwLock<ForkChoiceState>,
@@ -101,6 +103,7 @@ impl Chain {
             latest: LatestState::default(),
             recent: Mutex::default(),
             watchers: Watchers::default(),
+            amendments: AtomicU64::new(0),
             gas_use: Mutex::default(),
             fork_choice: RwLock::default(),
             payloads: Mutex::default(),

@@ -3,7 +3,7 @@
 //! It does not matter to them whether a block is in memory or stored: [`ChainBlock`] and [`StateView`] are either.
 
 use super::{Chain, ChainError};
-use crate::senders::impersonated_sender;
+use crate::{payload::BuiltPayload, senders::impersonated_sender};
 use alloy_consensus::{Header, transaction::SignerRecoverable};
 use alloy_hardforks::EthereumHardforks;
 use alloy_primitives::{Address, B256, U256};
@@ -35,6 +35,12 @@ enum Source {
 impl ChainBlock {
     pub(super) const fn in_memory(hash: B256, block: Arc<ExecutedBlock>) -> Self {
         Self { hash, source: Source::Memory(block), senders: OnceLock::new() }
+    }
+
+    /// A block of our own, whose senders are known.
+    pub(crate) fn built(built: BuiltPayload) -> Self {
+        let hash = built.block.layer.block().hash;
+        Self { hash, source: Source::Memory(built.block), senders: built.senders.into() }
     }
 
     pub(super) fn stored(hash: B256, header: Header, body: Body) -> Self {

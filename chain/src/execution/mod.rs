@@ -16,7 +16,8 @@ use alloy_eips::{eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, eip7251::CONSOLI
 use alloy_hardforks::EthereumHardforks;
 use alloy_primitives::{Address, KECCAK256_EMPTY};
 use braid_runtime::{
-    AccessHints, BlockError, BlockOutcome, ChainSpec, Engine, EngineConfig, Mode, Outputs, RecoveredBlock, oracle,
+    AccessHints, BlockError, BlockOutcome, ChainSpec, Engine, EngineConfig, Mode, Outputs, RecoveredBlock,
+    engine::Learning, oracle,
 };
 use braid_storage::{AccountRecord, BlockChange, Layer, Receipt, Snapshot, StateUpdate};
 use std::{sync::Arc, time::Instant};
@@ -38,8 +39,16 @@ pub(crate) struct Executed {
 }
 
 impl Executor {
-    pub(crate) fn new(config: EngineConfig, early_receipts: bool) -> Result<Self, ChainError> {
+    pub(crate) fn new(mut config: EngineConfig, early_receipts: bool) -> Result<Self, ChainError> {
+        if !config.predicts() {
+            config.learning = Learning::Off;
+        }
         Ok(Self { engine: Engine::new(config)?, early_receipts })
+    }
+
+    /// Learns from the last blocks what contracts access, for those to come. Once the usual contracts are known there is little to learn.
+    pub(crate) fn learn(&mut self) {
+        self.engine.learn();
     }
 
     pub(crate) const fn engine(&mut self) -> &mut Engine {

@@ -15,7 +15,9 @@ use alloy_eips::{eip7685::Requests, eip7928::compute_block_access_list_hash};
 use alloy_hardforks::EthereumHardforks;
 use alloy_primitives::{Address, B256, U256};
 use braid_runtime::{
-    AccessHints, Block, BlockError, BlockOutcome, ChainSpec, Engine, InvalidBlock, Outputs, RecoveredBlock, Transaction,
+    AccessHints, Block, BlockError, BlockOutcome, ChainSpec, Engine, InvalidBlock, Outputs, RecoveredBlock,
+    Transaction,
+    oracle::{self, Admission, LeftOut},
 };
 use braid_storage::{ExecutedBlock, Layer, Snapshot};
 use std::{collections::HashSet, sync::Arc};
@@ -31,8 +33,10 @@ pub struct BuiltPayload {
     pub requests: Requests,
     /// What the fee recipient earns by tips, in wei.
     pub value: U256,
-    /// Candidates that cannot be executed, with the reason.
+    /// Candidates that cannot be executed, with the reason. What the same senders sent after them was left out too.
     pub invalid: Vec<(B256, String)>,
+    /// How often candidates were executed until the block was found: once if all of them could be, at most three times.
+    pub passes: u32,
     /// Sum of the difficulties from the first block to this one.
     pub(crate) total_difficulty: U256,
 }
@@ -109,10 +113,26 @@ impl Template {
         self.header
     }
 
+    /// The block with these transactions, whose header lacks what only execution tells.
+    fn block(&self, transactions: Vec<Recovered<Transaction>>) -> RecoveredBlock {
+        let (transactions, senders): (Vec<_>, Vec<_>) = transactions.into_iter().map(Recovered::into_parts).unzip();
+        let body = BlockBody { transactions, ommers: Vec::new(), withdrawals: self.withdrawals.clone() };
+        with_senders(Block { header: self.header.clone(), body }, senders)
+    }
+
     /// Gas limit of the block.
     pub(crate) const fn gas_limit(&self) -> u64 {
         self.header.gas_limit
     }
+}
+
+/// Candidates that were executed.
+struct Executed {
+    /// Those that could be.
+    block: RecoveredBlock,
+    outcome: BlockOutcome,
+    invalid: Vec<(B256, String)>,
+    passes: u32,
 }
 
 /// Fills templates.
@@ -130,47 +150,42 @@ impl Builder<'_> {
         template: Template,
         candidates: Vec<Recovered<Transaction>>,
     ) -> Result<BuiltPayload, ChainError> {
-        let mut chosen = self.fitting(&template, candidates);
-        let mut invalid = Vec::new();
-        loop {
-            let (transactions, senders): (Vec<_>, Vec<_>) =
-                chosen.iter().map(|tx| (tx.inner().clone(), tx.signer())).unzip();
-            let header = Header {
-                blob_gas_used: template.header.blob_gas_used.map(|_| blob_gas(&transactions)),
-                ..template.header.clone()
-            };
-            let body = BlockBody { transactions, ommers: Vec::new(), withdrawals: template.withdrawals.clone() };
-            let block = RecoveredBlock::new_unchecked(Block { header, body }, senders);
-            let outputs = Outputs {
-                access_list: self.spec.is_amsterdam_active_at_timestamp(block.header().timestamp),
-                ..Outputs::default()
-            };
-            let hints = AccessHints::Predicted;
-            let index = match self.engine.execute_block(self.parent, &block, self.spec, hints, outputs) {
-                Ok(outcome) => {
-                    self.gas_use.learn(block.transactions(), &outcome.receipts);
-                    let built = self.seal(block, outcome, template.total_difficulty)?;
-                    return Ok(BuiltPayload { invalid, ..built });
-                }
-                Err(BlockError::Invalid(error @ InvalidBlock::Transaction { index, .. })) => {
-                    invalid.push((*chosen[index].tx_hash(), error.to_string()));
-                    index
-                }
+        let chosen = self.fitting(&template, candidates);
+        let Executed { block, outcome, invalid, passes } = self.execute(template.block(chosen))?;
+        self.gas_use.learn(block.transactions(), &outcome.receipts);
+        let built = self.seal(block, outcome, template.total_difficulty)?;
+        Ok(BuiltPayload { invalid, passes, ..built })
+    }
+
+    /// Executes candidates, at most three times: as they are; without those that no longer fit, if those before used more gas than was expected;
+    /// and if one of them cannot be executed, one after the other, where all that fail are left out at once.
+    fn execute(&mut self, mut block: RecoveredBlock) -> Result<Executed, ChainError> {
+        const ENGINE_PASSES: u32 = 2;
+        let is_amsterdam = self.spec.is_amsterdam_active_at_timestamp(block.header().timestamp);
+        let outputs = Outputs { access_list: is_amsterdam, ..Outputs::default() };
+        let mut passes = 0;
+        while passes < ENGINE_PASSES {
+            passes += 1;
+            match self.engine.execute_block(self.parent, &block, self.spec, AccessHints::Predicted, outputs) {
+                Ok(outcome) => return Ok(Executed { block, outcome, invalid: Vec::new(), passes }),
                 Err(BlockError::Invalid(InvalidBlock::BlockGasExceeded { index, .. })) => {
-                    // Those before used more than was expected.
-                    chosen.truncate(index);
-                    continue;
+                    block = keep(block, |position| position < index);
                 }
+                Err(BlockError::Invalid(InvalidBlock::Transaction { .. })) => break,
                 Err(error) => return Err(error.into()),
-            };
-            // What the same sender sent later cannot be executed without this one.
-            let sender = chosen.remove(index).signer();
-            let mut position = 0;
-            chosen.retain(|tx| {
-                position += 1;
-                position <= index || tx.signer() != sender
-            });
+            }
         }
+        let Admission { outcome, left_out } = oracle::execute_admitting(self.parent, &block, self.spec, outputs)?;
+        let mut is_left_out = vec![false; block.transactions().len()];
+        let mut invalid = Vec::new();
+        for LeftOut { index, reason } in left_out {
+            is_left_out[index] = true;
+            if let Some(reason @ InvalidBlock::Transaction { .. }) = reason {
+                invalid.push((*block.transactions()[index].tx_hash(), reason.to_string()));
+            }
+        }
+        let block = keep(block, |position| !is_left_out[position]);
+        Ok(Executed { block, outcome, invalid, passes: passes + 1 })
     }
 
     /// The candidates that fit into the block by the gas that they will probably use, and by their blobs.
@@ -232,13 +247,31 @@ impl Builder<'_> {
             requests: outcome.requests,
             value,
             invalid: Vec::new(),
+            passes: 1,
             total_difficulty,
         })
     }
 }
 
-fn blob_gas(transactions: &[Transaction]) -> u64 {
-    transactions.iter().filter_map(|tx| tx.blob_gas_used()).sum()
+/// A block with its senders; its blob gas is filled in, from Cancun on.
+fn with_senders(mut block: Block, senders: Vec<Address>) -> RecoveredBlock {
+    if let Some(used) = &mut block.header.blob_gas_used {
+        *used = block.body.transactions.iter().filter_map(|tx| tx.blob_gas_used()).sum();
+    }
+    RecoveredBlock::new_unchecked(block, senders)
+}
+
+/// The block with those of its transactions whose position is wanted.
+fn keep(block: RecoveredBlock, is_wanted: impl Fn(usize) -> bool) -> RecoveredBlock {
+    fn retain<T>(list: &mut Vec<T>, is_wanted: impl Fn(usize) -> bool) {
+        let mut positions = 0..;
+        list.retain(|_| positions.next().is_some_and(&is_wanted));
+    }
+    let mut senders = block.senders().to_vec();
+    let mut block = block.into_block();
+    retain(&mut senders, &is_wanted);
+    retain(&mut block.body.transactions, &is_wanted);
+    with_senders(block, senders)
 }
 
 /// What the beneficiary earns beyond the base fee, in wei.

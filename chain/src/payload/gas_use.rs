@@ -4,9 +4,8 @@
 //! one. These are guesses: whether a transaction fits is decided when it is its turn, by what those before it really used.
 
 use alloy_consensus::Transaction as _;
-use alloy_primitives::{Address, Selector};
+use alloy_primitives::{Address, Selector, map::HashMap};
 use braid_runtime::{Receipt, Transaction};
-use std::collections::HashMap;
 
 /// Functions that are remembered.
 const CAPACITY: usize = 8192;
@@ -14,6 +13,9 @@ const CAPACITY: usize = 8192;
 const SINK: u64 = 16;
 /// More candidates than so many times the gas limit are never of use.
 const MOST_SCALE: u64 = 16;
+
+/// Gas of a plain transfer: no transaction uses less, so where that is the limit there is nothing to learn.
+const LEAST_GAS: u64 = 21_000;
 
 /// What is called: an account and a function, if there is one.
 type Called = (Option<Address>, Option<Selector>);
@@ -35,6 +37,9 @@ impl GasUse {
     /// Gas that a transaction will use, as far as can be told; its limit if nothing is known.
     pub(crate) fn estimate(&self, transaction: &Transaction) -> u64 {
         let limit = transaction.gas_limit();
+        if limit <= LEAST_GAS {
+            return limit;
+        }
         self.used.get(&called(transaction)).map_or(limit, |used| limit.min(*used))
     }
 
@@ -51,6 +56,9 @@ impl GasUse {
             let used = receipt.cumulative_gas_used - before;
             before = receipt.cumulative_gas_used;
             limits = limits.saturating_add(transaction.gas_limit());
+            if transaction.gas_limit() <= LEAST_GAS {
+                continue;
+            }
             if self.used.len() >= CAPACITY {
                 self.used.clear();
             }

@@ -8,6 +8,8 @@ mod build;
 mod gas_use;
 mod source;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use attributes::{HeaderOverrides, PayloadAttributes, PayloadId};
 pub use build::BuiltPayload;

@@ -122,7 +122,7 @@ impl TransactionPool {
         if let Some(fee) = transaction.max_fee_per_blob_gas().filter(|fee| *fee < MIN_BLOB_FEE) {
             return Err(PoolError::BlobFeeBelowMinimum { fee, minimum: MIN_BLOB_FEE });
         }
-        if let Some(cap) = self.options.fee_cap.filter(|_| origin == Origin::Local) {
+        if let Some(cap) = settings.fee_cap.filter(|_| origin == Origin::Local) {
             let fee = U256::from(fee).saturating_mul(U256::from(transaction.gas_limit()));
             if fee > cap {
                 return Err(PoolError::FeeCap { fee, cap });
@@ -167,7 +167,7 @@ impl TransactionPool {
     ) -> (Vec<Result<Arc<PoolTransaction>, PoolError>>, Changes) {
         let mut changes = Changes::default();
         let senders = prepared.iter().flatten().map(|transaction| (transaction.hash(), transaction.sender()));
-        senders.for_each(|(hash, sender)| self.chain.senders().insert(hash, sender));
+        self.chain.senders().extend(senders);
         let mut book = self.book.lock();
         let unreadable = self.know_senders(&mut book, &prepared);
         let context = self.context();

@@ -46,7 +46,9 @@ pub enum PoolError {
         nonce: u64,
     },
     /// A blob transaction that would have to wait for others.
-    #[error("nonce too high: tx nonce {nonce}, gapped nonce {gap}")]
+    #[error(
+        "nonce too high: tx nonce {nonce}, gapped nonce {gap}: a blob transaction cannot wait for others, send the one with nonce {gap} first"
+    )]
     NonceTooHigh {
         /// Nonce of the transaction.
         nonce: u64,
@@ -129,7 +131,7 @@ pub enum PoolError {
         fee: u128,
     },
     /// The transaction may cost more than the operator lets anybody pay by mistake.
-    #[error("tx fee ({} ether) exceeds the configured cap ({} ether)", format_ether(*fee), format_ether(*cap))]
+    #[error("tx fee ({} ether) exceeds the configured cap ({} ether)", ether(*fee), ether(*cap))]
     FeeCap {
         /// What the transaction's gas may cost, in wei.
         fee: U256,
@@ -237,5 +239,16 @@ impl PoolError {
             TransactionError::Blobs => Self::Blobs,
             TransactionError::NoAuthorization => Self::NoAuthorization,
         }
+    }
+}
+
+/// An amount of wei in ether, with two decimals as geth writes it, or as many as it has.
+fn ether(wei: U256) -> String {
+    let exact = format_ether(wei);
+    let shown = exact.trim_end_matches('0');
+    let decimals = shown.rsplit('.').next().map_or(0, str::len);
+    match decimals {
+        0 | 1 => format!("{shown}{:0<1$}", "", 2 - decimals),
+        _ => shown.to_owned(),
     }
 }

@@ -35,7 +35,7 @@ pub use transaction::{Origin, PoolTransaction, PooledTransaction};
 pub use views::{PoolContent, PoolStatus, SenderContent};
 
 use crate::Chain;
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use book::{Book, Changes};
 use context::HeadContext;
 use journal::Journal;
@@ -54,6 +54,7 @@ struct Settings {
     min_tip: u128,
     min_fee: u128,
     gas_limit: Option<u64>,
+    fee_cap: Option<U256>,
 }
 
 /// Transactions that wait for a block. All methods can be called from any thread.
@@ -89,7 +90,8 @@ impl TransactionPool {
     pub fn new(chain: Arc<Chain>, options: PoolOptions) -> Arc<Self> {
         let (head, header) = chain.head_header();
         let context = HeadContext::new(head.hash, &header, chain.spec());
-        let settings = Settings { min_tip: options.min_tip, min_fee: options.min_fee, gas_limit: None };
+        let settings =
+            Settings { min_tip: options.min_tip, min_fee: options.min_fee, gas_limit: None, fee_cap: options.fee_cap };
         let pool = Arc::new(Self {
             settings: RwLock::new(settings),
             context: RwLock::new(Arc::new(context)),
@@ -121,6 +123,11 @@ impl TransactionPool {
     pub fn set_minimum(&self, tip: u128, fee: u128) {
         let mut settings = self.settings.write();
         (settings.min_tip, settings.min_fee) = (tip, fee);
+    }
+
+    /// Refuses local transactions from now on that could pay more for their gas, in wei; `None` is no limit.
+    pub fn set_fee_cap(&self, cap: Option<U256>) {
+        self.settings.write().fee_cap = cap;
     }
 
     /// Says which gas limit the next blocks will have, if not that of the head: transactions with more are refused.

@@ -2,7 +2,7 @@
 
 use super::{Origin, PoolError, PooledTransaction, TransactionPool};
 use alloy_eips::{
-    eip4844::{BlobAndProofV1, BlobAndProofV2, env_settings::EnvKzgSettings},
+    eip4844::{BlobAndProofV1, BlobAndProofV2, c_kzg},
     eip7594::{BlobTransactionSidecarVariant, CELLS_PER_EXT_BLOB, Encodable7594},
 };
 use alloy_primitives::{B256, map::B256Map};
@@ -85,6 +85,10 @@ impl KeptSidecars {
     }
 }
 
+/// Size of the tables that make proofs of cells quicker: none. With the usual ones the first blob transaction waits seconds for them, and the node has 100 MB more for
+/// ever; verifying does not need them.
+const NO_TABLES: u64 = 0;
+
 /// Checks blobs, commitments and proofs against the transaction. From Osaka on proofs are of cells (EIP-7594); what a local user sends with the proofs
 /// of before gets them here, as geth does it.
 pub(super) fn check(
@@ -95,9 +99,9 @@ pub(super) fn check(
     let has_cells = fork.is_enabled_in(SpecId::OSAKA);
     transaction.try_map_eip4844(|transaction| {
         let (transaction, sidecar) = transaction.into_parts();
-        let settings = EnvKzgSettings::Default;
+        let settings = c_kzg::ethereum_kzg_settings(NO_TABLES);
         let validate = |sidecar: &BlobTransactionSidecarVariant| {
-            let result = sidecar.validate(&transaction.blob_versioned_hashes, settings.get());
+            let result = sidecar.validate(&transaction.blob_versioned_hashes, settings);
             result.map_err(|error| PoolError::Sidecar(Arc::new(error)))
         };
         let version = match sidecar {
@@ -107,7 +111,7 @@ pub(super) fn check(
         let sidecar = match (version, has_cells) {
             (0, true) if origin == Origin::Local => {
                 validate(&sidecar)?;
-                let converted = sidecar.try_convert_into_eip7594_with_settings(settings.get());
+                let converted = sidecar.try_convert_into_eip7594_with_settings(settings);
                 converted.map_err(|error| PoolError::Sidecar(Arc::new(error.into())))?
             }
             (0, false) | (1, true) => {

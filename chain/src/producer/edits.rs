@@ -55,7 +55,6 @@ impl Producer {
 impl Shared {
     fn amend(&self, change: &BlockChange) -> Result<BlockChange, ChainError> {
         let back = self.chain.amend(change)?;
-        *self.pending.lock() = None;
         let mut touched: Vec<Address> = change.accounts.iter().map(|account| account.address).collect();
         touched.dedup();
         self.pool.refresh(&touched);

@@ -1,6 +1,6 @@
 //! Blocks are made: when, and how.
 
-use super::{MiningMode, Producer, Shared, Turn};
+use super::{MAX_TIMESTAMP, MiningMode, Producer, Shared, Turn};
 use crate::{ChainError, payload::BuiltPayload};
 use alloy_primitives::B256;
 use parking_lot::{Condvar, Mutex};
@@ -72,7 +72,7 @@ impl Producer {
         for index in 0..count {
             if let Some(interval) = interval.filter(|_| index > 0) {
                 let parent = self.shared.chain.head_block()?.header().timestamp;
-                self.shared.settings.lock().next_timestamp = Some(parent.saturating_add(interval));
+                self.shared.settings.lock().next_timestamp = Some(parent.saturating_add(interval).min(MAX_TIMESTAMP));
             }
             last = self.shared.make(&mut turn, Emptiness::Wanted)?;
         }
@@ -139,23 +139,39 @@ impl Shared {
     /// Makes a block on the head and moves the head to it.
     fn make(&self, _turn: &mut Turn, emptiness: Emptiness) -> Result<Option<MinedBlock>, ChainError> {
         let begin = Instant::now();
-        let head = self.chain.head_block()?;
-        let (attributes, overrides) = self.settings.lock().attributes(head.header());
-        let built = self.chain.build_from(head.hash(), &attributes, &overrides, &*self.pool, |candidates| {
-            emptiness == Emptiness::Wanted || !candidates.is_empty()
-        })?;
-        let Some(BuiltPayload { block, invalid, senders, .. }) = built else { return Ok(None) };
-        for (hash, reason) in &invalid {
-            tracing::warn!("transaction {hash} cannot be executed and is dropped: {reason}");
-            self.pool.remove(hash);
-        }
+        let built = loop {
+            let head = self.chain.head_block()?;
+            let (attributes, overrides) = self.settings.lock().attributes(head.header());
+            let built = match self.pending.take(&self.chain, &self.pool, &head, &attributes, &overrides) {
+                Some(built) => {
+                    self.chain.keep(&built)?;
+                    Some(built)
+                }
+                None => self.chain.build_from(head.hash(), &attributes, &overrides, &*self.pool, |candidates| {
+                    emptiness == Emptiness::Wanted || !candidates.is_empty()
+                })?,
+            };
+            let Some(built) = built else { return Ok(None) };
+            for (hash, reason) in &built.invalid {
+                tracing::warn!("transaction {hash} cannot be executed and is dropped: {reason}");
+                self.pool.remove(hash);
+            }
+            if !built.block.body.transactions.is_empty() || emptiness == Emptiness::Wanted {
+                break built;
+            }
+            // Nothing of what was tried can be executed; there may be more behind it.
+            if built.invalid.is_empty() {
+                return Ok(None);
+            }
+        };
+        self.adopt(built, begin).map(Some)
+    }
+
+    /// Makes a block of ours, which was begun at that time, the head.
+    pub(super) fn adopt(&self, built: BuiltPayload, begin: Instant) -> Result<MinedBlock, ChainError> {
+        let BuiltPayload { block, senders, .. } = built;
         let transactions = block.body.transactions.len();
-        if transactions == 0 && emptiness == Emptiness::Unwanted {
-            return Ok(None);
-        }
-        for (transaction, sender) in block.body.transactions.iter().zip(senders) {
-            self.chain.senders().insert(*transaction.tx_hash(), sender);
-        }
+        self.chain.senders().extend(block.body.transactions.iter().map(|tx| *tx.tx_hash()).zip(senders));
         self.settings.lock().made(&block.header);
         let mined = MinedBlock { number: block.header.number, hash: block.layer.block().hash, transactions };
         // The fork choice first: whoever hears of the head may ask for it.
@@ -168,6 +184,6 @@ impl Shared {
             ms = begin.elapsed().as_micros() as f64 / 1000.0,
             "block"
         );
-        Ok(Some(mined))
+        Ok(mined)
     }
 }

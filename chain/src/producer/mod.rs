@@ -6,7 +6,6 @@
 
 mod edits;
 mod mining;
-mod pending;
 mod settings;
 mod snapshots;
 #[cfg(test)]
@@ -14,14 +13,18 @@ mod tests;
 
 pub use edits::StateEdit;
 pub use mining::MinedBlock;
-pub use settings::{MiningMode, ProducerOptions};
+pub use settings::{MAX_TIMESTAMP, MiningMode, ProducerOptions};
 
-use crate::{Chain, ChainError, execution_engine::ForkChoiceState, pool::TransactionPool};
+use crate::{
+    Chain, ChainBlock, ChainError, PendingBlocks,
+    execution_engine::ForkChoiceState,
+    payload::{HeaderOverrides, PayloadAttributes},
+    pool::TransactionPool,
+};
 use alloy_primitives::{Address, B256};
 use edits::Edits;
 use mining::Alarm;
 use parking_lot::{Mutex, MutexGuard};
-use pending::PendingBlock;
 use settings::Settings;
 use snapshots::Snapshots;
 use std::{
@@ -45,7 +48,7 @@ struct Shared {
     alarm: Alarm,
     /// Held by whoever makes a block or changes the chain otherwise.
     turn: Mutex<Turn>,
-    pending: Mutex<Option<PendingBlock>>,
+    pending: PendingBlocks,
 }
 
 /// What only changes while nobody else changes the chain.
@@ -78,7 +81,7 @@ impl Producer {
             settings: Mutex::new(settings),
             alarm: Alarm::default(),
             turn: Mutex::new(turn),
-            pending: Mutex::default(),
+            pending: PendingBlocks::default(),
         });
         shared.remember_head(head.hash());
         shared.pool.watch_added({
@@ -97,6 +100,21 @@ impl Producer {
         // The pool may hold transactions from before.
         shared.alarm.ring();
         Ok(Arc::new(Self { shared, thread: Mutex::new(Some(thread)) }))
+    }
+
+    /// The chain.
+    pub fn chain(&self) -> &Arc<Chain> {
+        &self.shared.chain
+    }
+
+    /// What a block on `parent` would be if it were made now.
+    pub fn next_attributes(&self, parent: &ChainBlock) -> (PayloadAttributes, HeaderOverrides) {
+        self.shared.settings.lock().attributes(parent.header())
+    }
+
+    /// Builds the block that would be made now for those who want to look at it.
+    pub fn pending_blocks(&self) -> &PendingBlocks {
+        &self.shared.pending
     }
 
     /// Stops making blocks. What is being made is finished.
@@ -145,25 +163,26 @@ impl Producer {
         self.shared.settings.lock().next_prev_randao = Some(prev_randao);
     }
 
-    /// Timestamp of the next block, in seconds; time goes on from there. It must be later than that of the head: then it is not taken, and `false` comes back.
+    /// Timestamp of the next block, in seconds; time goes on from there. It must be later than that of the head, and not later than [`MAX_TIMESTAMP`]: else it is not
+    /// taken, and `false` comes back.
     pub fn set_next_timestamp(&self, timestamp: u64) -> Result<bool, ChainError> {
         let head = self.shared.chain.head_block()?;
-        let is_later = timestamp > head.header().timestamp;
-        if is_later {
+        let is_possible = timestamp > head.header().timestamp && timestamp <= MAX_TIMESTAMP;
+        if is_possible {
             self.shared.settings.lock().next_timestamp = Some(timestamp);
         }
-        Ok(is_later)
+        Ok(is_possible)
     }
 
     /// Moves the clock of the chain by so many seconds, so that the next block is at least as much later than the last one: blocks made in
-    /// quick succession are ahead of the clock. Gives how far it is from the real one now, in seconds.
-    pub fn increase_time(&self, seconds: i64) -> Result<i64, ChainError> {
+    /// quick succession are ahead of the clock. Gives how far it is from the real one now, in seconds; `None` if that is later than [`MAX_TIMESTAMP`].
+    pub fn increase_time(&self, seconds: u64) -> Result<Option<i64>, ChainError> {
         let last = self.shared.chain.head_block()?.header().timestamp;
         Ok(self.shared.settings.lock().clock.advance(seconds, last))
     }
 
-    /// Sets the clock of the chain, in seconds. Gives how far it is from the real one now, in seconds.
-    pub fn set_time(&self, timestamp: u64) -> i64 {
+    /// Sets the clock of the chain, in seconds. Gives how far it is from the real one now, in seconds; `None` if that is later than [`MAX_TIMESTAMP`].
+    pub fn set_time(&self, timestamp: u64) -> Option<i64> {
         self.shared.settings.lock().clock.set(timestamp)
     }
 

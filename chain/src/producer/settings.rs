@@ -43,6 +43,9 @@ impl Default for ProducerOptions {
     }
 }
 
+/// The latest time that a chain can be set to, in seconds: later blocks still get later timestamps, by a second each, for as long as anybody makes them.
+pub const MAX_TIMESTAMP: u64 = i64::MAX as u64;
+
 /// The clock of the chain: the real one, and so many seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Clock {
@@ -52,22 +55,23 @@ pub(super) struct Clock {
 impl Clock {
     /// Seconds since 1970.
     pub(super) fn now(self) -> u64 {
-        real_time().saturating_add_signed(self.offset)
+        real_time().saturating_add_signed(self.offset).min(MAX_TIMESTAMP)
     }
 
-    /// Moves on from now, or from the last block, whichever is later. Back (by a negative number) only from now.
-    pub(super) fn advance(&mut self, seconds: i64, last: u64) -> i64 {
-        if seconds > 0 && last > self.now() {
-            self.set(last);
+    /// Moves on from now, or from the last block, whichever is later. Gives the seconds from the real time; `None`, and nothing changes, if that is beyond all time.
+    pub(super) fn advance(&mut self, seconds: u64, last: u64) -> Option<i64> {
+        let from = if seconds > 0 { self.now().max(last) } else { self.now() };
+        self.set(from.checked_add(seconds)?)
+    }
+
+    /// Gives the seconds from the real time; `None`, and nothing changes, if that is beyond all time.
+    pub(super) fn set(&mut self, timestamp: u64) -> Option<i64> {
+        if timestamp > MAX_TIMESTAMP {
+            return None;
         }
-        self.offset = self.offset.saturating_add(seconds);
-        self.offset
-    }
-
-    pub(super) fn set(&mut self, timestamp: u64) -> i64 {
-        let difference = i128::from(timestamp) - i128::from(real_time());
-        self.offset = i64::try_from(difference).unwrap_or(i64::MAX);
-        self.offset
+        let real = i64::try_from(real_time()).ok()?;
+        self.offset = i64::try_from(timestamp).ok()?.saturating_sub(real);
+        Some(self.offset)
     }
 }
 
@@ -94,7 +98,7 @@ impl Settings {
     pub(super) fn new(options: ProducerOptions, last_timestamp: u64) -> Self {
         let mut clock = Clock::default();
         if last_timestamp > clock.now() {
-            clock.set(last_timestamp);
+            clock.set(last_timestamp.min(MAX_TIMESTAMP));
         }
         Self {
             mode: options.mode,
@@ -113,7 +117,7 @@ impl Settings {
     pub(super) fn attributes(&self, parent: &Header) -> (PayloadAttributes, HeaderOverrides) {
         let timestamp = match (self.next_timestamp, self.timestamp_interval) {
             (Some(timestamp), _) => timestamp,
-            (None, Some(interval)) => parent.timestamp.saturating_add(interval),
+            (None, Some(interval)) => parent.timestamp.saturating_add(interval).min(MAX_TIMESTAMP),
             (None, None) => self.clock.now(),
         };
         let attributes = PayloadAttributes {
@@ -132,7 +136,7 @@ impl Settings {
     /// A block was made.
     pub(super) fn made(&mut self, header: &Header) {
         if self.next_timestamp.take().is_some() {
-            self.clock.set(header.timestamp);
+            self.clock.set(header.timestamp.min(MAX_TIMESTAMP));
         }
         self.next_base_fee = None;
         self.next_prev_randao = None;
@@ -159,7 +163,7 @@ mod tests {
         assert_eq!(timestamp(&settings, 1), future);
         settings.made(&Header { timestamp: future, ..Header::default() });
         assert!(timestamp(&settings, future).abs_diff(future) < 60);
-        assert!(settings.clock.advance(3600, future) >= 1_003_500);
+        assert!(settings.clock.advance(3600, future) >= Some(1_003_500));
         assert!(timestamp(&settings, future) >= future + 3600);
     }
 
@@ -178,6 +182,22 @@ mod tests {
         let last = settings.clock.now() + 50;
         settings.clock.advance(1000, last);
         assert!(timestamp(&settings, last) >= last + 1000);
+    }
+
+    #[test]
+    fn time_has_an_end_but_blocks_have_none() {
+        let mut settings = settings();
+        for (seconds, last) in [(u64::MAX, 0), (1, u64::MAX), (MAX_TIMESTAMP, 1), (u64::MAX - 1, 5)] {
+            let before = settings.clock;
+            assert_eq!(settings.clock.advance(seconds, last), None);
+            assert_eq!((settings.clock.set(u64::MAX), settings.clock), (None, before));
+        }
+        assert!(settings.clock.set(MAX_TIMESTAMP).is_some());
+        assert!(settings.clock.now() >= MAX_TIMESTAMP - 60);
+        assert_eq!(timestamp(&settings, MAX_TIMESTAMP), MAX_TIMESTAMP + 1);
+        settings.timestamp_interval = Some(u64::MAX);
+        assert_eq!(timestamp(&settings, 5), MAX_TIMESTAMP);
+        assert_eq!(timestamp(&settings, MAX_TIMESTAMP + 1), MAX_TIMESTAMP + 2);
     }
 
     #[test]

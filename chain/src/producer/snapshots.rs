@@ -1,9 +1,21 @@
 //! Going back: to a snapshot, by some blocks, to the beginning.
 
 use super::{Producer, Shared, Turn, settings::Clock};
-use crate::ChainError;
+use crate::{ChainError, payload::TransactionSource};
+use alloy_consensus::{Header, transaction::Recovered};
 use alloy_primitives::B256;
-use std::collections::BTreeMap;
+use braid_runtime::Transaction;
+use std::{collections::BTreeMap, time::Instant};
+
+/// Transactions of a block in the order that somebody wants.
+#[derive(Debug)]
+struct Listed(Vec<Recovered<Transaction>>);
+
+impl TransactionSource for Listed {
+    fn best(&self, _parent: &Header, _base_fee: u64, _gas_limit: u64) -> Vec<Recovered<Transaction>> {
+        self.0.clone()
+    }
+}
 
 /// States of the chain to which one can go back.
 #[derive(Debug, Default)]
@@ -64,6 +76,33 @@ impl Producer {
         Ok(true)
     }
 
+    /// Replaces the last blocks by as many others, of which these are the transactions. Those that cannot be executed there are left out. Transactions that wait go on to
+    /// wait. Gives whether there were so many blocks.
+    pub fn reorganise(&self, blocks: Vec<Vec<Recovered<Transaction>>>) -> Result<bool, ChainError> {
+        let mut turn = self.shared.turn();
+        let chain = &self.shared.chain;
+        let depth = blocks.len() as u64;
+        let Some(target) = chain.head().number.checked_sub(depth) else { return Ok(false) };
+        let Some(hash) = chain.canonical_hash(target)? else { return Ok(false) };
+        let edits = turn.edits.count();
+        self.shared.take_off(&mut turn, hash, edits)?;
+        for transactions in blocks {
+            let begin = Instant::now();
+            let head = chain.head_block()?;
+            let (attributes, overrides) = self.next_attributes(&head);
+            let source = Listed(transactions);
+            let built = chain.build_from(head.hash(), &attributes, &overrides, &source, |_| true)?;
+            let built = built.ok_or(ChainError::UnknownBlock(head.hash()))?;
+            for (hash, reason) in &built.invalid {
+                tracing::warn!("transaction {hash} cannot be executed in the new branch: {reason}");
+            }
+            self.shared.adopt(built, begin)?;
+        }
+        drop(turn);
+        self.shared.alarm.ring();
+        Ok(true)
+    }
+
     /// Goes back to the first block, as it was when this process began. Snapshots and transactions that wait are forgotten.
     pub fn reset(&self) -> Result<(), ChainError> {
         let mut turn = self.shared.turn();
@@ -82,12 +121,15 @@ impl Producer {
 
 impl Shared {
     fn go_back(&self, turn: &mut Turn, head: B256, edits: usize) -> Result<(), ChainError> {
-        self.remember_head(head);
-        // What was in the blocks that go is gone as well.
-        self.pool.without_reinjection(|| self.chain.set_head(head))?;
-        self.take_back(turn, edits)?;
-        *self.pending.lock() = None;
+        self.take_off(turn, head, edits)?;
         self.pool.clear();
         Ok(())
+    }
+
+    /// Goes back to a block. What was in the blocks that go is gone with them; other transactions wait on.
+    fn take_off(&self, turn: &mut Turn, head: B256, edits: usize) -> Result<(), ChainError> {
+        self.remember_head(head);
+        self.pool.without_reinjection(|| self.chain.set_head(head))?;
+        self.take_back(turn, edits)
     }
 }

@@ -9,7 +9,10 @@ use crate::{
 use alloy_consensus::{SignableTransaction, TxEip1559, transaction::Recovered};
 use alloy_primitives::{TxKind, U256, bytes};
 use braid_storage::Database;
-use std::time::Instant;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
+};
 
 const RICH: Address = Address::repeat_byte(0xaa);
 const OTHER: Address = Address::repeat_byte(0xbb);
@@ -192,4 +195,85 @@ fn what_is_said_of_the_next_block_holds_for_one() {
     assert!(second.timestamp.abs_diff(5_000_000_001) < 60, "time goes on from there");
     assert_eq!((second.gas_limit, second.beneficiary), (50_000_000, OTHER));
     assert!(!node.producer.set_next_timestamp(1).unwrap(), "it is over");
+}
+
+#[test]
+fn a_block_that_was_looked_at_is_the_next_one_if_nothing_changed() {
+    let node = node(MiningMode::Manual);
+    let shared = &node.producer.shared;
+    let kept = || {
+        let head = node.chain.head_block().unwrap();
+        let (attributes, overrides) = node.producer.next_attributes(&head);
+        let built = shared.pending.take(&node.chain, &node.pool, &head, &attributes, &overrides);
+        built.map(|built| built.block.layer.block().hash)
+    };
+    let look = || {
+        let next = |head: &ChainBlock| node.producer.next_attributes(head);
+        let pending = shared.pending.get(&node.chain, &node.pool, &next).unwrap().unwrap();
+        let state = pending.state(&node.chain).unwrap();
+        assert_eq!(state.block().hash, pending.block().hash());
+        pending.block().hash()
+    };
+    assert!(node.producer.set_next_timestamp(5_000_000_000).unwrap());
+    node.send(RICH, 0);
+    let pending = look();
+    assert_eq!((kept(), kept()), (Some(pending), None), "it is taken once");
+    assert!(node.chain.block(&pending).unwrap().is_none(), "it is no block of the chain");
+
+    assert_eq!(look(), pending);
+    node.send(RICH, 1);
+    assert_eq!(kept(), None, "the pool has changed");
+    look();
+    node.producer.set_coinbase(OTHER);
+    assert_eq!(kept(), None, "another one gets the tips");
+    look();
+    node.producer.edit(&[StateEdit::Balance(OTHER, U256::from(5))]).unwrap();
+    assert_eq!(kept(), None, "the state has changed");
+
+    let pending = look();
+    let mined = node.producer.mine(1, None).unwrap().unwrap();
+    assert_eq!((mined.hash, mined.transactions), (pending, 2));
+    assert_eq!(node.balance(OTHER), U256::from(5 + 2 + 2 * 21_000));
+    assert_eq!(node.pool.status().pending, 0);
+    assert_eq!(node.producer.mine(1, None).unwrap().unwrap().number, 2);
+}
+
+#[test]
+fn whenever_a_block_s_worth_waits_the_next_block_is_full() {
+    const FULL: u64 = 10;
+    // Each full block raises the base fee by an eighth; sixteen of them leave it below what is offered.
+    const HALF: u64 = 80;
+    let node = node(MiningMode::Manual);
+    node.producer.set_gas_limit(FULL * 21_000);
+    for nonce in 0..HALF {
+        node.send(RICH, nonce);
+    }
+    let sent = Arc::new(AtomicU64::new(HALF));
+    // What had been sent before each block was the head, and what is in that block.
+    let blocks = Arc::new(Mutex::new(vec![(HALF, 0)]));
+    node.chain.watch_head({
+        let (sent, blocks) = (Arc::clone(&sent), Arc::clone(&blocks));
+        move |moved| {
+            let block = moved.added.first().map_or(0, |block| block.body.transactions.len() as u64);
+            blocks.lock().push((sent.load(Ordering::SeqCst), block));
+        }
+    });
+    node.producer.set_mode(MiningMode::Instant);
+    for nonce in HALF..2 * HALF {
+        node.send(RICH, nonce);
+        sent.fetch_add(1, Ordering::SeqCst);
+    }
+    let mined = || blocks.lock().iter().map(|(_, mined)| mined).sum::<u64>();
+    node.wait_for("all is mined", |_| mined() == 2 * HALF);
+    let blocks = blocks.lock();
+    let (mut mined, mut full) = (0, 0);
+    for pair in blocks.windows(2) {
+        let ((sent, below), (_, taken)) = (pair[0], pair[1]);
+        mined += below;
+        if sent - mined >= FULL {
+            assert_eq!(taken, FULL, "{} waited", sent - mined);
+            full += 1;
+        }
+    }
+    assert!(full >= HALF / FULL, "{full} of {blocks:?}");
 }

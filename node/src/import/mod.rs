@@ -13,7 +13,7 @@ pub(crate) use options::{HistoryOption, ImportOptions};
 
 use crate::{FAILURE, SUCCESS, datadir::DataDir, signals::Signals, terminal};
 use braid_chain::{Chain, ChainError, ChainOptions, Timings};
-use braid_runtime::{EngineConfig, Mode};
+use braid_runtime::{EngineConfig, Mode, engine::Learning};
 use braid_storage::{DatabaseOptions, Durability};
 use eyre::{WrapErr, eyre};
 use options::ImportMode;
@@ -132,7 +132,8 @@ fn open(folder: &DataDir, options: &ImportOptions) -> eyre::Result<Chain> {
         ImportMode::Serial => Mode::Serial,
     };
     let options = ChainOptions {
-        execution: EngineConfig { threads, mode, ..EngineConfig::default() },
+        // Learning takes as long as executing does, and here the next block is waiting.
+        execution: EngineConfig { threads, mode, learning: Learning::Off, ..EngineConfig::default() },
         // Files hold chains: branches that leave them are rare, and found on disk then.
         blocks_in_memory: 0,
         blocks_per_commit: usize::from(options.blocks_per_commit),

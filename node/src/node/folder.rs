@@ -6,7 +6,7 @@ use alloy_genesis::Genesis;
 use alloy_primitives::Address;
 use braid_chain::{DEV_BASE_FEE, DEV_CHAIN_ID, DEV_GAS_LIMIT, DevGenesis};
 use braid_runtime::ChainSpec;
-use braid_storage::{Database, DatabaseOptions, Durability};
+use braid_storage::{Database, DatabaseOptions, Durability, store::MdbxOptions};
 use eyre::{WrapErr, bail};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -18,6 +18,9 @@ use tempfile::TempDir;
 
 /// What a folder of a development chain has beside the chain: from what the accounts are derived.
 const DEV_FILE: &str = "dev.json";
+
+/// Bytes of changed pages that a commit may keep on the heap: those of a few large blocks. Imports commit more at once and have a higher limit.
+const DIRTY_BYTES: usize = 32 << 20;
 
 /// From what the accounts of a development chain are derived.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,7 +127,8 @@ impl Folder {
     fn database_options(&self, options: &NodeOptions) -> DatabaseOptions {
         let durability =
             if self.is_temporary() { Durability::None } else { Durability::Interval(Duration::from_secs(1)) };
-        DatabaseOptions { durability, history: options.history.0, ..DatabaseOptions::default() }
+        let mdbx = MdbxOptions { dirty_bytes: DIRTY_BYTES, ..MdbxOptions::default() };
+        DatabaseOptions { durability, history: options.history.0, mdbx, ..DatabaseOptions::default() }
     }
 }
 

@@ -206,6 +206,10 @@ pub(crate) struct LimitOptions {
     #[arg(long = "rpc.evmtimeout", value_name = "SECONDS", value_parser = seconds, default_value = "30")]
     pub(crate) call_timeout: Duration,
 
+    /// Most that a transaction sent here may pay for its gas, in ether; 0 is no limit [default: none on a development chain, 1 otherwise].
+    #[arg(long = "rpc.txfeecap", value_name = "ETHER", value_parser = ether)]
+    pub(crate) fee_cap: Option<U256>,
+
     /// Largest request, in MiB.
     #[arg(long = "rpc.max-request-size", value_name = "MIB", default_value_t = 30)]
     pub(crate) max_request: u32,

@@ -22,8 +22,10 @@ use eyre::{WrapErr, eyre};
 use std::{
     io::{self, Write},
     net::SocketAddr,
+    num::NonZero,
     path::PathBuf,
     sync::Arc,
+    thread,
     time::Duration,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -93,10 +95,9 @@ impl Node {
         accounts.set_auto_impersonate(is_development && options.dev.auto_impersonate);
 
         let spec = if is_development { spec.with_contract_senders() } else { spec };
-        let execution = match options.threads {
-            Some(threads) => EngineConfig { threads: usize::from(threads), ..EngineConfig::default() },
-            None => EngineConfig::default(),
-        };
+        let cores = || thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = options.threads.map_or_else(cores, usize::from);
+        let execution = EngineConfig { threads, ..EngineConfig::default() };
         let chain = Chain::new(database, spec, ChainOptions { execution, ..ChainOptions::default() })
             .wrap_err("cannot open the chain")?;
         let chain = Arc::new(chain);
@@ -113,6 +114,7 @@ impl Node {
         let rpc = RpcOptions {
             gas_cap: options.limits.gas_cap,
             call_timeout: options.limits.call_timeout,
+            fee_cap: options.limits.fee_cap,
             max_log_blocks: options.limits.max_log_blocks,
             max_logs: options.limits.max_logs,
             development: is_development,

@@ -8,14 +8,17 @@
 //! `BRAID_TEST_NODE=anvil cargo test -p braid --test clients` runs the same drivers against anvil. What another node is known to
 //! do differently is named where it is skipped, so a failure here is ours and not the driver's.
 //!
-//! Tests without packages: [`protocol`] sends what no client should, [`rpc_suite`] runs the public conformance suite.
+//! Tests without packages: [`protocol`] sends what no client should, [`ipc`] talks over the Unix socket, [`config`] starts from a file, [`rpc_suite`] runs
+//! the public conformance suite.
 
 mod browser;
+mod config;
 mod defi;
 mod driver;
 mod foundry;
 mod hardhat;
 mod http;
+mod ipc;
 mod javascript;
 mod metamask;
 mod node;

@@ -58,7 +58,7 @@ impl Program {
     }
 }
 
-/// The program while it serves; killed when it goes out of scope.
+/// The program while it serves. It is told to end when it goes out of scope, so that it takes its temporary folder with it, and killed if it does not.
 pub(super) struct RunningNode {
     child: Child,
     address: SocketAddr,
@@ -158,14 +158,23 @@ impl RunningNode {
 
     /// Ends it in order, as a service manager does.
     pub(super) fn stop(mut self) -> ExitStatus {
+        let status = self.terminate();
+        status.unwrap_or_else(|| panic!("the node does not end:\n{}", self.output()))
+    }
+
+    /// Asks it to end, and waits for a while.
+    fn terminate(&mut self) -> Option<ExitStatus> {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", "TERM", &id]).status().expect("there is a kill").success());
         let begin = Instant::now();
+        // It may have ended by itself: then nobody has its number as long as it was not waited for.
+        let _ = Command::new("kill").args(["-s", "TERM", &id]).stderr(Stdio::null()).status();
         loop {
-            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
-                return status;
+            if let Some(status) = self.child.try_wait().ok()? {
+                return Some(status);
             }
-            assert!(begin.elapsed() < STOP, "the node does not end:\n{}", self.output());
+            if begin.elapsed() >= STOP {
+                return None;
+            }
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -173,9 +182,12 @@ impl RunningNode {
 
 impl Drop for RunningNode {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let has_ended = matches!(self.child.try_wait(), Ok(Some(_)));
+        if !has_ended && self.terminate().is_none() {
+            eprintln!("the node does not end when it is told to: it is killed");
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
         if thread::panicking() {
             let output = self.output();
             let tail = output.char_indices().rev().nth(4000).map_or(0, |(start, _)| start);

@@ -3,8 +3,9 @@
 //! * `trace`: `debug_trace*` of blocks, `call` of calls; `tracer` is one tracer as a client asks for it, `duration` reads its time limit.
 //! * `raw`: encodings of blocks, headers, receipts and transactions.
 //! * `witness`: what is needed to execute a block without the rest of the state.
-//! * `state`: storage in the order of the trie, accounts that changed, roots between transactions.
+//! * `state`: storage in the order of the trie, accounts that changed, roots between transactions; `accounts`: the accounts themselves.
 
+mod accounts;
 mod call;
 mod duration;
 mod raw;
@@ -30,6 +31,7 @@ pub(crate) fn register(methods: &mut MethodSet) {
     call::register(methods);
     witness::register(methods);
     state::register(methods);
+    accounts::register(methods);
     methods.quick("debug_chainConfig() -> Object", "Chain id and forks, as a genesis file has them.", |backend, ()| {
         Ok(chain_config(backend))
     });

@@ -11,10 +11,11 @@ use serde::{Deserialize, Deserializer, de};
 use std::sync::Arc;
 
 pub(super) fn register(methods: &mut MethodSet) {
-    methods.quick("debug_getRawHeader(block: BlockId) -> Bytes", "RLP of a header.", |backend, (id,): (BlockId,)| {
+    let named = |(id,): &(BlockId,)| Some(*id);
+    methods.reading("debug_getRawHeader(block: BlockId) -> Bytes", "RLP of a header.", named, |backend, (id,)| {
         Ok(rlp(required(backend, id)?.header()))
     });
-    methods.quick("debug_getRawBlock(block: BlockId) -> Bytes", "RLP of a block.", |backend, (id,): (BlockId,)| {
+    methods.reading("debug_getRawBlock(block: BlockId) -> Bytes", "RLP of a block.", named, |backend, (id,)| {
         let block = required(backend, id)?;
         Ok(rlp(&alloy_consensus::Block::new(block.header().clone(), block.body().clone())))
     });
@@ -31,10 +32,11 @@ pub(super) fn register(methods: &mut MethodSet) {
             Ok(place.map(|place| Bytes::from(place.block.transactions()[place.index].encoded_2718())))
         },
     );
-    methods.quick(
+    methods.reading(
         "debug_getRawTransactions(block: BlockId) -> Bytes[]",
         "The transactions of a block as they were sent (EIP-2718), without blobs.",
-        |backend, (id,): (BlockId,)| {
+        named,
+        |backend, (id,)| {
             let block = required(backend, id)?;
             Ok(block.transactions().iter().map(|transaction| transaction.encoded_2718().into()).collect::<Vec<Bytes>>())
         },

@@ -26,19 +26,6 @@ pub(super) fn register(methods: &mut MethodSet) {
         },
     );
     methods.slow(
-        "anvil_reorg(depth: Quantity, transactions?: Pair[]) -> Null",
-        "Replaces so many blocks by as many others, without transactions.",
-        |backend, (depth, transactions): (Number, Option<Vec<Value>>)| {
-            if transactions.is_some_and(|list| !list.is_empty()) {
-                return Err(RpcError::invalid_params("invalid argument 1: blocks with transactions are not supported"));
-            }
-            let depth = depth.saturating_u64();
-            roll_back(backend, depth)?;
-            backend.required_producer()?.mine(depth, None)?;
-            Ok(())
-        },
-    );
-    methods.slow(
         "anvil_reset(forking?: Object) -> Bool",
         "Goes back to the first block, as it was when this process began.",
         |backend, (forking,): (Option<Map<String, Value>>,)| {
@@ -66,5 +53,6 @@ fn roll_back(backend: &Backend, blocks: u64) -> Result<(), RpcError> {
         return Ok(());
     }
     let head = backend.chain().head().number;
-    Err(RpcError::invalid_params(format!("invalid argument 0: there are only {head} blocks above the first one")))
+    let message = format!("Rollback depth must not exceed current chain height: current height {head}, depth {blocks}");
+    Err(RpcError::invalid_params(message))
 }

@@ -109,6 +109,12 @@ pub(super) fn register(methods: &mut MethodSet) {
     );
     methods.alias("hardhat_setNextBlockBaseFeePerGas", "anvil_setNextBlockBaseFeePerGas");
     methods.quick(
+        "anvil_setMinGasPrice(price: Quantity) -> Bool",
+        "Least gas price of transactions, in wei, on a chain before London; later the base fee is that (EIP-1559).",
+        |backend, (price,): (Number,)| set_min_gas_price(backend, price),
+    );
+    methods.alias("hardhat_setMinGasPrice", "anvil_setMinGasPrice");
+    methods.quick(
         "evm_setBlockGasLimit(gasLimit: Quantity) -> Bool",
         "Gas limit of the blocks to come, in gas.",
         |backend, (gas_limit,): (Number,)| {
@@ -130,6 +136,16 @@ pub(super) fn register(methods: &mut MethodSet) {
         },
     );
     methods.alias("hardhat_setPrevRandao", "anvil_setNextBlockPrevRandao");
+}
+
+fn set_min_gas_price(backend: &Backend, price: Number) -> Result<bool, RpcError> {
+    if backend.pending_header()?.base_fee_per_gas.is_some() {
+        return Err(RpcError::invalid_params("anvil_setMinGasPrice is not supported when EIP-1559 is active"));
+    }
+    let price = u128::try_from(price.0);
+    let price = price.map_err(|_| RpcError::invalid_params("invalid argument 0: a price above 2^128 wei"))?;
+    backend.pool().set_minimum(price, price);
+    Ok(true)
 }
 
 fn mine(backend: &Backend, blocks: Option<Number>, interval: Option<Number>) -> Result<(), RpcError> {

@@ -1,13 +1,16 @@
 //! `anvil_`, `hardhat_`, `evm_`: what development tools do to a chain.
 //!
 //! Each method is registered under the name that anvil gives it, and under those of Hardhat and Ganache where these have it too: `mining` makes blocks,
-//! `time` sets the clock, `state` changes accounts, `history` goes back, `dump` takes the state out and in,
-//! `about` tells what node this is.
+//! `time` sets the clock, `state` changes accounts, `erc20` tokens, `history` goes back, `reorg` makes another branch, `dump` takes the state out and in,
+//! `blobs` shows blobs, `about` tells what node this is.
 
 mod about;
+mod blobs;
 mod dump;
+mod erc20;
 mod history;
 mod mining;
+mod reorg;
 mod state;
 mod time;
 
@@ -21,7 +24,10 @@ pub(crate) fn register(methods: &mut MethodSet) {
     time::register(methods);
     state::register(methods);
     history::register(methods);
+    reorg::register(methods);
+    blobs::register(methods);
     dump::register(methods);
+    erc20::register(methods);
     about::register(methods);
 }
 

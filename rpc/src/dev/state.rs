@@ -13,7 +13,7 @@ pub(super) fn register(methods: &mut MethodSet) {
         "Gives an account another balance, in wei.",
         |backend, (address, balance): (Address, Number)| edit(backend, StateEdit::Balance(address, balance.0)),
     );
-    for alias in ["hardhat_setBalance", "tenderly_setBalance"] {
+    for alias in ["hardhat_setBalance", "tenderly_setBalance", "evm_setAccountBalance"] {
         methods.alias(alias, "anvil_setBalance");
     }
     methods.slow(
@@ -52,7 +52,9 @@ pub(super) fn register(methods: &mut MethodSet) {
             edit(backend, StateEdit::Code(address, code))
         },
     );
-    methods.alias("hardhat_setCode", "anvil_setCode");
+    for alias in ["hardhat_setCode", "evm_setAccountCode"] {
+        methods.alias(alias, "anvil_setCode");
+    }
     methods.slow(
         "anvil_setStorageAt(address: Address, slot: Quantity, value: Hash) -> Bool",
         "Gives a storage slot another value.",

@@ -9,34 +9,32 @@ use serde_json::value::{RawValue, to_raw_value};
 use std::sync::Arc;
 
 pub(super) fn register(methods: &mut MethodSet) {
-    methods.waiting(
+    methods.reading(
         "eth_getBlockByNumber(block: BlockTag, full?: Boolean) -> Block?",
         "A block; with `full`, its transactions too.",
-        |backend: Arc<Backend>, (id, full): (BlockId, Option<bool>), _| async move {
-            if !id.is_pending() {
-                return block(&backend, id, full);
-            }
-            // It may have to be executed first.
-            let slow = Arc::clone(backend.slow());
-            slow.run(move || pending(&backend, full)).await?
-        },
+        |(id, _): &(BlockId, Option<bool>)| Some(*id),
+        |backend, (id, full)| if id.is_pending() { pending(backend, full) } else { block(backend, id, full) },
     );
     methods.quick(
         "eth_getBlockByHash(hash: Hash, full?: Boolean) -> Block?",
         "A block; with `full`, its transactions too.",
         |backend, (hash, full): (B256, Option<bool>)| block(backend, hash.into(), full),
     );
-    methods.quick("eth_getHeaderByNumber(block: BlockTag) -> Header?", "A header.", |backend, (id,): (BlockId,)| {
-        header(backend, id)
-    });
+    methods.reading(
+        "eth_getHeaderByNumber(block: BlockTag) -> Header?",
+        "A header.",
+        |(id,): &(BlockId,)| Some(*id),
+        |backend, (id,)| header(backend, id),
+    );
     methods.quick("eth_getHeaderByHash(hash: Hash) -> Header?", "A header.", |backend, (hash,): (B256,)| {
         header(backend, hash.into())
     });
     let about = "How many transactions a block has.";
-    methods.quick(
+    methods.reading(
         "eth_getBlockTransactionCountByNumber(block: BlockTag) -> Quantity?",
         about,
-        |backend, (id,): (BlockId,)| count(backend, id, |block| block.transactions().len()),
+        |(id,): &(BlockId,)| Some(*id),
+        |backend, (id,)| count(backend, id, |block| block.transactions().len()),
     );
     methods.quick("eth_getBlockTransactionCountByHash(hash: Hash) -> Quantity?", about, |backend, (hash,): (B256,)| {
         count(backend, hash.into(), |block| block.transactions().len())
@@ -45,7 +43,10 @@ pub(super) fn register(methods: &mut MethodSet) {
     methods.quick(
         "eth_getUncleCountByBlockNumber(block: BlockTag) -> Quantity?",
         about,
-        |backend, (id,): (BlockId,)| count(backend, id, |block| block.body().ommers.len()),
+        |backend, (id,): (BlockId,)| match id.is_pending() {
+            true => Ok(Some(Quantity(0))),
+            false => count(backend, id, |block| block.body().ommers.len()),
+        },
     );
     methods.quick("eth_getUncleCountByBlockHash(hash: Hash) -> Quantity?", about, |backend, (hash,): (B256,)| {
         count(backend, hash.into(), |block| block.body().ommers.len())
@@ -71,13 +72,6 @@ fn written(json: &impl serde::Serialize) -> Result<Written, RpcError> {
 }
 
 impl Backend {
-    /// The block that would be made now with the transactions that are ready, if this node makes blocks. It may have to be executed first.
-    pub(crate) fn pending_block(&self) -> Result<Option<Arc<ChainBlock>>, RpcError> {
-        let Some(producer) = self.producer() else { return Ok(None) };
-        let block = producer.pending_block()?;
-        Ok((block.hash() != self.chain().head().hash).then_some(block))
-    }
-
     /// A block as JSON.
     pub(crate) fn write_block(&self, block: &ChainBlock, full: bool) -> Result<Box<RawValue>, RpcError> {
         let senders = if full { Some(self.chain().block_senders(block)?) } else { None };
@@ -90,13 +84,14 @@ fn block(backend: &Backend, id: BlockId, full: Option<bool>) -> Result<Written, 
     backend.write_block(&block, full.unwrap_or_default()).map(Some)
 }
 
-/// The block that is not made yet: without a hash, and without transactions where nobody makes blocks.
+/// The block that is not made yet: without a hash. Nothing is executed for one without transactions.
 fn pending(backend: &Backend, full: Option<bool>) -> Result<Written, RpcError> {
-    let Some(block) = backend.pending_block()? else {
+    let Some(pending) = backend.pending_block()? else {
         return written(&BlockJson::pending(&backend.pending_header()?));
     };
-    let senders = if full.unwrap_or_default() { Some(backend.chain().block_senders(&block)?) } else { None };
-    written(&BlockJson::new(&block, senders).without_hash())
+    let block = pending.block();
+    let senders = if full.unwrap_or_default() { Some(backend.chain().block_senders(block)?) } else { None };
+    written(&BlockJson::new(block, senders).without_hash())
 }
 
 /// As geth, `safe` and `finalized` are errors while there is no such block; anything else that is missing is null.
@@ -109,7 +104,10 @@ fn found(backend: &Backend, id: BlockId) -> Result<Option<Arc<ChainBlock>>, RpcE
 
 fn header(backend: &Backend, id: BlockId) -> Result<Written, RpcError> {
     if id.is_pending() {
-        return written(&HeaderJson { hash: None, header: &backend.pending_header()? });
+        return match backend.pending_block()? {
+            Some(pending) => written(&HeaderJson { hash: None, header: pending.block().header() }),
+            None => written(&HeaderJson { hash: None, header: &backend.pending_header()? }),
+        };
     }
     let Some(block) = found(backend, id)? else { return Ok(None) };
     written(&HeaderJson { hash: Some(block.hash()), header: block.header() })
@@ -117,12 +115,16 @@ fn header(backend: &Backend, id: BlockId) -> Result<Written, RpcError> {
 
 fn count(backend: &Backend, id: BlockId, count: impl Fn(&ChainBlock) -> usize) -> Result<Option<Quantity>, RpcError> {
     if id.is_pending() {
-        return Ok(Some(Quantity(0)));
+        let pending = backend.pending_block()?;
+        return Ok(Some(pending.map_or(0, |pending| count(pending.block())).into()));
     }
     Ok(found(backend, id)?.map(|block| count(&block).into()))
 }
 
 fn ommer(backend: &Backend, id: BlockId, index: u64) -> Result<Written, RpcError> {
+    if id.is_pending() {
+        return Ok(None);
+    }
     let Some(block) = found(backend, id)? else { return Ok(None) };
     let ommer = usize::try_from(index).ok().and_then(|index| block.body().ommers.get(index));
     ommer.map_or(Ok(None), |header| written(&BlockJson::ommer(header)))

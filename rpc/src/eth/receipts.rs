@@ -9,11 +9,16 @@ use braid_chain::{BlockReceipts, ChainBlock};
 use serde_json::value::{RawValue, to_raw_value};
 
 pub(super) fn register(methods: &mut MethodSet) {
-    methods.quick(
-        "eth_getTransactionReceipt(hash: Hash) -> Receipt?",
-        "Receipt of a transaction that is in a block.",
-        |backend, (hash,): (B256,)| of_transaction(backend, hash),
-    );
+    let (signature, about) =
+        ("eth_getTransactionReceipt(hash: Hash) -> Receipt?", "Receipt of a transaction that is in a block.");
+    // The roots in receipts of early blocks are not kept: the block is executed again for them.
+    let has_early_blocks = !methods.backend().chain().spec().is_byzantium_active_at_block(0);
+    let handler = |backend: &Backend, (hash,): (B256,)| of_transaction(backend, hash);
+    if has_early_blocks {
+        methods.slow(signature, about, handler);
+    } else {
+        methods.quick(signature, about, handler);
+    }
     methods.slow(
         "eth_getBlockReceipts(block: BlockId) -> Receipt[]?",
         "Receipts of all transactions of a block.",
@@ -96,6 +101,9 @@ fn of_transaction(backend: &Backend, hash: B256) -> Result<Written, RpcError> {
 }
 
 fn of_block(backend: &Backend, id: BlockId) -> Result<Written, RpcError> {
+    if id.is_pending() && !backend.has_pending_block() {
+        return to_raw_value::<[(); 0]>(&[]).map(Some).map_err(RpcError::internal);
+    }
     let Some(block) = backend.block(Some(id))? else { return Ok(None) };
     let receipts = ReceiptsOfBlock::new(backend, &block)?;
     to_raw_value(&receipts.all()).map(Some).map_err(RpcError::internal)

@@ -13,25 +13,33 @@ use std::collections::BTreeMap;
 const MAX_SLOTS: usize = 1024;
 
 pub(super) fn register(methods: &mut MethodSet) {
-    methods.quick(
+    methods.reading(
         "eth_getBalance(address: Address, block?: BlockId) -> Quantity",
         "Balance of an account, in wei.",
+        |(_, block): &AtBlock| *block,
         balance,
     );
-    methods.quick("eth_getCode(address: Address, block?: BlockId) -> Bytes", "Code of an account.", code);
+    methods.reading(
+        "eth_getCode(address: Address, block?: BlockId) -> Bytes",
+        "Code of an account.",
+        |(_, block): &AtBlock| *block,
+        code,
+    );
     methods.quick(
         "eth_getTransactionCount(address: Address, block?: BlockId) -> Quantity",
         "Nonce of an account; with `pending`, the next one that is free in the pool.",
         transaction_count,
     );
-    methods.quick(
+    methods.reading(
         "eth_getStorageAt(address: Address, slot: Quantity, block?: BlockId) -> Hash",
         "Value of a storage slot.",
+        |(_, _, block): &(Address, SlotKey, Option<BlockId>)| *block,
         storage_at,
     );
-    methods.quick(
+    methods.reading(
         "eth_getStorageValues(slots: SlotsByAddress, block?: BlockId) -> ValuesByAddress",
         "Values of storage slots of several accounts.",
+        |(_, block): &(BTreeMap<Address, Vec<SlotKey>>, Option<BlockId>)| *block,
         storage_values,
     );
     methods.slow(
@@ -39,9 +47,10 @@ pub(super) fn register(methods: &mut MethodSet) {
         "Nonce, balance, code hash and storage root of an account.",
         account,
     );
-    methods.quick(
+    methods.reading(
         "eth_getAccountInfo(address: Address, block?: BlockId) -> AccountInfo",
         "Balance, nonce and code of an account.",
+        |(_, block): &AtBlock| *block,
         account_info,
     );
     methods.slow(

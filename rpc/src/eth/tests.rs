@@ -1,82 +1,15 @@
 //! Methods on a development chain that mines at once.
 
-use crate::{Accounts, Backend, RpcOptions};
-use alloy_hardforks::EthereumHardfork;
-use alloy_primitives::{Address, U256, address};
-use braid_chain::{
-    Chain, ChainOptions, DevGenesis, GenesisFile, MiningMode, PoolOptions, Producer, ProducerOptions, TransactionPool,
+use crate::{
+    RpcOptions,
+    test_node::{ALICE, BOB, Node, transfer},
 };
-use braid_storage::{Database, DatabaseOptions};
-use jsonrpsee::RpcModule;
+use alloy_primitives::{Address, U256};
+use braid_chain::MiningMode;
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
 
-const JUNK: &str = "test test test test test test test test test test test junk";
-const ALICE: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
-const BOB: Address = address!("70997970C51812dc3A010C7d01b50e0d17dc79C8");
 /// Emits a log with topic 0x2a and no data, and stores the call value at slot 0: `LOG1(0, 0, 42)`, `SSTORE(0, CALLVALUE)`.
 const LOGGER_INIT: &str = "0x600c600c600039600c6000f3602a60006000a13460005500";
-
-struct Node {
-    module: RpcModule<Arc<Backend>>,
-    backend: Arc<Backend>,
-}
-
-impl Node {
-    fn new(mode: MiningMode) -> Self {
-        Self::with_options(mode, RpcOptions::default())
-    }
-
-    fn with_options(mode: MiningMode, options: RpcOptions) -> Self {
-        let accounts = vec![ALICE, BOB];
-        let genesis = DevGenesis { hardfork: EthereumHardfork::Prague, accounts, ..DevGenesis::default() };
-        let file = GenesisFile::new(&genesis.genesis()).unwrap();
-        let database = Database::in_memory(&file.genesis, DatabaseOptions::default()).unwrap();
-        let chain = Arc::new(Chain::new(database, file.spec, ChainOptions::default()).unwrap());
-        let pool = TransactionPool::new(Arc::clone(&chain), PoolOptions::default());
-        let producing = ProducerOptions { mode, ..ProducerOptions::default() };
-        let producer = Producer::start(Arc::clone(&chain), Arc::clone(&pool), producing).unwrap();
-        let accounts = Accounts::from_mnemonic(JUNK, 2, "m/44'/60'/0'/0/").unwrap();
-        let options = RpcOptions { development: true, ..options };
-        let backend = Backend::new(chain, pool, Some(producer), accounts, options);
-        Self { module: backend.methods().into_module(), backend }
-    }
-
-    async fn answer(&self, method: &str, params: Value) -> Value {
-        let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
-        let (answer, _) = self.module.raw_json_request(&request, 1).await.unwrap();
-        serde_json::from_str(answer.get()).unwrap()
-    }
-
-    async fn call(&self, method: &str, params: Value) -> Value {
-        let mut answer = self.answer(method, params).await;
-        assert!(answer.get("error").is_none(), "{method}: {answer}");
-        answer["result"].take()
-    }
-
-    async fn error(&self, method: &str, params: Value) -> (i64, String) {
-        let answer = self.answer(method, params).await;
-        let error = &answer["error"];
-        assert!(error.is_object(), "{method}: {answer}");
-        (error["code"].as_i64().unwrap(), error["message"].as_str().unwrap().to_owned())
-    }
-
-    /// The receipt, as soon as there is one.
-    async fn receipt(&self, hash: &Value) -> Value {
-        for _ in 0..500 {
-            let receipt = self.call("eth_getTransactionReceipt", json!([hash])).await;
-            if !receipt.is_null() {
-                return receipt;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("there is no receipt of {hash}");
-    }
-}
-
-fn transfer(from: Address, to: Address) -> Value {
-    json!({"from": from, "to": to, "value": "0x1", "chain": "dev", "hardfork": "prague"})
-}
 
 #[tokio::test]
 async fn a_transaction_is_filled_signed_and_mined() {
@@ -304,4 +237,55 @@ async fn messages_are_signed_with_the_prefix() {
     let signature = alloy_primitives::Signature::from_raw(&signature).unwrap();
     assert_eq!(signature.recover_address_from_msg("hello").unwrap(), ALICE);
     assert_eq!(node.error("eth_sign", json!([Address::ZERO, "0x"])).await.1, "unknown account");
+}
+
+#[tokio::test]
+async fn a_fee_above_the_cap_is_refused_however_it_is_sent() {
+    let cap = Some(U256::from(10).pow(U256::from(18)));
+    let node = Node::with_options(MiningMode::Manual, RpcOptions { fee_cap: cap, ..RpcOptions::default() });
+    let mut request = transfer(ALICE, BOB);
+    // 21,000 gas at 0.0001 ether each.
+    request["maxFeePerGas"] = json!("0x5af3107a4000");
+    let raw = node.call("eth_signTransaction", json!([request])).await["raw"].clone();
+    for (method, argument) in [
+        ("eth_sendTransaction", &request),
+        ("eth_sendTransactionSync", &request),
+        ("eth_sendRawTransaction", &raw),
+        ("eth_sendRawTransactionSync", &raw),
+        ("eth_sendUnsignedTransaction", &request),
+    ] {
+        let (code, message) = node.error(method, json!([argument])).await;
+        assert_eq!(
+            (code, message.as_str()),
+            (-32000, "tx fee (2.10 ether) exceeds the configured cap (1.00 ether)"),
+            "{method}"
+        );
+    }
+    node.call("eth_sendTransaction", json!([transfer(ALICE, BOB)])).await;
+}
+
+/// Before Byzantium a receipt says which state the transaction left instead of whether it succeeded.
+#[tokio::test]
+async fn an_early_receipt_has_a_root_and_no_status() {
+    let fork = alloy_hardforks::EthereumHardfork::SpuriousDragon;
+    let node = Node::of(fork, MiningMode::Manual, RpcOptions::default());
+    let mut hashes = Vec::new();
+    for _ in 0..2 {
+        hashes.push(node.call("eth_sendTransaction", json!([transfer(ALICE, BOB)])).await);
+    }
+    node.call("evm_mine", json!([])).await;
+    let block = node.call("eth_getBlockByNumber", json!(["latest"])).await;
+    let all = node.call("eth_getBlockReceipts", json!(["latest"])).await;
+    for (index, hash) in hashes.iter().enumerate() {
+        let receipt = node.call("eth_getTransactionReceipt", json!([hash])).await;
+        assert_eq!(receipt, all[index]);
+        assert!(receipt.get("status").is_none() && receipt["root"].is_string(), "{receipt}");
+        assert_eq!((&receipt["gasUsed"], &receipt["effectiveGasPrice"]), (&json!("0x5208"), &json!("0x3b9aca00")));
+    }
+    assert_ne!(all[0]["root"], all[1]["root"]);
+    assert_ne!(all[1]["root"], block["stateRoot"], "the reward comes after the transactions");
+    // What waits shows the same.
+    node.call("eth_sendTransaction", json!([transfer(ALICE, BOB)])).await;
+    let pending = node.call("eth_getBlockReceipts", json!(["pending"])).await;
+    assert!(pending[0]["root"].is_string(), "{pending}");
 }

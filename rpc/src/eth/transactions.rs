@@ -16,10 +16,11 @@ pub(super) fn register(methods: &mut MethodSet) {
         |backend, (hash,): (B256,)| by_hash(backend, hash),
     );
     let about = "A transaction of a block.";
-    methods.quick(
+    methods.reading(
         "eth_getTransactionByBlockNumberAndIndex(block: BlockTag, index: Quantity) -> Transaction?",
         about,
-        |backend, (id, index): (BlockId, Number)| at(backend, id, index),
+        |(id, _): &(BlockId, Number)| Some(*id),
+        |backend, (id, index)| at(backend, id, index),
     );
     methods.quick(
         "eth_getTransactionByBlockHashAndIndex(hash: Hash, index: Quantity) -> Transaction?",
@@ -27,10 +28,11 @@ pub(super) fn register(methods: &mut MethodSet) {
         |backend, (hash, index): (B256, Number)| at(backend, hash.into(), index),
     );
     let about = "The encoding of a transaction of a block (EIP-2718).";
-    methods.quick(
+    methods.reading(
         "eth_getRawTransactionByBlockNumberAndIndex(block: BlockTag, index: Quantity) -> Bytes?",
         about,
-        |backend, (id, index): (BlockId, Number)| raw_at(backend, id, index),
+        |(id, _): &(BlockId, Number)| Some(*id),
+        |backend, (id, index)| raw_at(backend, id, index),
     );
     methods.quick(
         "eth_getRawTransactionByBlockHashAndIndex(hash: Hash, index: Quantity) -> Bytes?",
@@ -71,7 +73,7 @@ fn by_hash(backend: &Backend, hash: B256) -> Result<Written, RpcError> {
 fn located(backend: &Backend, id: BlockId, index: Number) -> Result<Option<(Arc<ChainBlock>, usize)>, RpcError> {
     let index = usize::try_from(index.saturating_u64()).unwrap_or(usize::MAX);
     if id.is_pending() {
-        return Ok(None);
+        return Ok(backend.pending_block()?.map(|pending| (Arc::clone(pending.block()), index)));
     }
     Ok(backend.block(Some(id))?.map(|block| (block, index)))
 }

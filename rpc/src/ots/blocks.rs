@@ -9,6 +9,7 @@ use alloy_primitives::{B256, U256};
 use alloy_rpc_types_trace::otterscan::InternalIssuance;
 use braid_chain::ChainBlock;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// Characters of call data that are shown: `0x` and four bytes.
 const SHOWN_INPUT: usize = 2 + 8;
@@ -41,8 +42,13 @@ fn slim(backend: &Backend, block: &ChainBlock, full: bool) -> Result<Value, RpcE
     Ok(json)
 }
 
+/// Only blocks that are made have details.
+fn made(backend: &Backend, id: BlockId) -> Result<Option<Arc<ChainBlock>>, RpcError> {
+    if id.is_pending() { Ok(None) } else { backend.block(Some(id)) }
+}
+
 fn details(backend: &Backend, id: BlockId) -> Result<Option<Value>, RpcError> {
-    let Some(block) = backend.block(Some(id))? else { return Ok(None) };
+    let Some(block) = made(backend, id)? else { return Ok(None) };
     let mut json = slim(backend, &block, false)?;
     if let Some(fields) = json.as_object_mut() {
         fields.remove("transactions");
@@ -68,7 +74,7 @@ fn details(backend: &Backend, id: BlockId) -> Result<Option<Value>, RpcError> {
 }
 
 fn page_of(backend: &Backend, id: BlockId, page: usize, size: usize) -> Result<Option<Value>, RpcError> {
-    let Some(block) = backend.block(Some(id))? else { return Ok(None) };
+    let Some(block) = made(backend, id)? else { return Ok(None) };
     let end = block.transactions().len().saturating_sub(page.saturating_mul(size));
     let range = end.saturating_sub(size)..end;
     let mut json = slim(backend, &block, true)?;

@@ -20,10 +20,11 @@ const API_LEVEL: u64 = 8;
 /// Registers the methods.
 pub(crate) fn register(methods: &mut MethodSet) {
     methods.quick("ots_getApiLevel() -> Number", "Version of this interface.", |_, ()| Ok(API_LEVEL));
-    methods.quick(
+    methods.reading(
         "ots_hasCode(address: Address, block?: BlockId) -> Boolean",
         "Whether an account has code.",
-        |backend, (address, id): (Address, Option<BlockId>)| {
+        |(_, id): &(Address, Option<BlockId>)| *id,
+        |backend, (address, id)| {
             let account = backend.state(id)?.account(address)?;
             Ok(account.is_some_and(|account| account.code_hash != alloy_primitives::KECCAK256_EMPTY))
         },

@@ -41,10 +41,12 @@ impl Backend {
         block: Option<BlockId>,
         run: impl Fn(CallContext) -> Result<T, CallFailure>,
     ) -> Result<T, RpcError> {
-        match run(self.call_context(block)?) {
-            Err(CallFailure::Outdated(_)) => Ok(run(self.call_context(block)?)?),
-            result => Ok(result?),
-        }
+        twice(|| self.call_context(block), run)
+    }
+
+    /// The same on the state of the head, in the next block.
+    pub(crate) fn on_next_block<T>(&self, run: impl Fn(CallContext) -> Result<T, CallFailure>) -> Result<T, RpcError> {
+        twice(|| self.next_context(), run)
     }
 
     /// Tries to run something within a moment, on the thread that asks. Nothing if it takes longer, or if something is not at hand: then it has to be
@@ -54,16 +56,18 @@ impl Backend {
         block: Option<BlockId>,
         run: impl FnOnce(CallContext) -> Result<T, CallFailure>,
     ) -> Option<Result<T, RpcError>> {
-        let context = match self.call_context(block) {
-            Ok(context) if matches!(context.state, StateView::Recent(_)) => context,
-            // Each value of an older state is searched for in the history.
-            Ok(_) => return None,
-            Err(error) => return Some(Err(error)),
-        };
-        match run(context) {
-            Err(CallFailure::Outdated(_) | CallFailure::TimeIsOver(_)) => None,
-            result => Some(result.map_err(RpcError::from)),
+        if !self.is_at_hand(block) {
+            return None;
         }
+        briefly(self.call_context(block), run)
+    }
+
+    /// The same on the state of the head, in the next block.
+    pub(crate) fn briefly_on_next_block<T>(
+        &self,
+        run: impl FnOnce(CallContext) -> Result<T, CallFailure>,
+    ) -> Option<Result<T, RpcError>> {
+        briefly(self.next_context(), run)
     }
 
     /// Makes a simulation ready.
@@ -85,6 +89,32 @@ impl Backend {
     /// When a call that begins now has to end.
     pub(crate) fn deadline(&self) -> Deadline {
         Deadline::after(self.options().call_timeout)
+    }
+}
+
+fn briefly<T>(
+    context: Result<CallContext, RpcError>,
+    run: impl FnOnce(CallContext) -> Result<T, CallFailure>,
+) -> Option<Result<T, RpcError>> {
+    let context = match context {
+        Ok(context) if matches!(context.state, StateView::Recent(_)) => context,
+        // Each value of an older state is searched for in the history.
+        Ok(_) => return None,
+        Err(error) => return Some(Err(error)),
+    };
+    match run(context) {
+        Err(CallFailure::Outdated(_) | CallFailure::TimeIsOver(_)) => None,
+        result => Some(result.map_err(RpcError::from)),
+    }
+}
+
+fn twice<T>(
+    context: impl Fn() -> Result<CallContext, RpcError>,
+    run: impl Fn(CallContext) -> Result<T, CallFailure>,
+) -> Result<T, RpcError> {
+    match run(context()?) {
+        Err(CallFailure::Outdated(_)) => Ok(run(context()?)?),
+        result => Ok(result?),
     }
 }
 

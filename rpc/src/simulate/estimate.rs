@@ -12,7 +12,7 @@ use super::{
     request::{Call, CannotPay, NO_GAS_CAP},
     time_limit::Deadline,
 };
-use crate::{Backend, RpcError, block_id::CallContext};
+use crate::{Backend, RpcError, block_id::CallContext, error::INVALID_PARAMS};
 use alloy_eips::{BlockId, BlockNumberOrTag, eip7825::MAX_TX_GAS_LIMIT_OSAKA};
 use alloy_primitives::{TxKind, U64};
 use alloy_rpc_types_eth::{BlockOverrides, TransactionRequest, state::StateOverride};
@@ -29,30 +29,47 @@ const CALL_STIPEND: u64 = 2_300;
 /// How far the answer may be from the smallest, as a part of it.
 const ERROR_RATIO: f64 = 0.015;
 
+const PENDING: BlockId = BlockId::Number(BlockNumberOrTag::Pending);
+
 /// Arguments of `eth_estimateGas`.
 pub(super) type EstimateArguments =
     (TransactionRequest, Option<BlockId>, Option<StateOverride>, Option<BlockOverrides>);
 
 /// The least gas limit, nearly, with which a transaction succeeds.
 pub(super) fn estimate_gas(backend: &Backend, arguments: &EstimateArguments) -> Result<U64, RpcError> {
-    let block = Some(place(arguments));
-    backend.on_state(block, |context| run(backend, context, arguments, backend.deadline())).map(U64::from)
+    let estimate = |context| run(backend, context, arguments, backend.deadline());
+    let gas = match arguments.1 {
+        Some(block) => backend.on_state(Some(block), estimate)?,
+        // The next block has another time and base fee than the last one, and that is where the transaction will be.
+        None => match backend.on_next_block(estimate) {
+            Err(error) if may_build_on_what_waits(backend, &error) => backend.on_state(Some(PENDING), estimate)?,
+            result => result?,
+        },
+    };
+    Ok(U64::from(gas))
 }
 
 /// The same within a moment, for what is simple.
 pub(super) fn estimate_briefly(backend: &Backend, arguments: &EstimateArguments) -> Option<Result<U64, RpcError>> {
-    let (request, _, state_overrides, block_overrides) = arguments;
+    let (request, block, state_overrides, block_overrides) = arguments;
     if state_overrides.is_some() || block_overrides.is_some() || !is_simple(request) {
         return None;
     }
-    let block = Some(place(arguments));
-    let gas = backend.briefly_on_state(block, |context| run(backend, context, arguments, Deadline::brief()));
-    gas.map(|gas| gas.map(U64::from))
+    let estimate = |context| run(backend, context, arguments, Deadline::brief());
+    let gas = match block {
+        Some(block) => backend.briefly_on_state(Some(*block), estimate)?,
+        None => backend.briefly_on_next_block(estimate)?,
+    };
+    match gas {
+        Err(error) if block.is_none() && may_build_on_what_waits(backend, &error) => None,
+        gas => Some(gas.map(U64::from)),
+    }
 }
 
-/// The next block has another time and base fee than the last one, and that is where the transaction will be.
-fn place((_, block, ..): &EstimateArguments) -> BlockId {
-    block.unwrap_or(BlockId::Number(BlockNumberOrTag::Pending))
+/// A transaction for which no block is named may build on those that wait. That is looked at only when it fails without them, because a block has to be executed
+/// for it.
+fn may_build_on_what_waits(backend: &Backend, error: &RpcError) -> bool {
+    error.code != INVALID_PARAMS && backend.has_pending_block()
 }
 
 fn run(
@@ -71,6 +88,15 @@ fn run(
 /// The least gas limit, nearly, with which a transaction succeeds in the next block, in gas.
 pub(crate) fn estimate_request(backend: &Backend, request: TransactionRequest) -> Result<u64, RpcError> {
     estimate_gas(backend, &(request, None, None, None)).map(|gas| gas.to())
+}
+
+/// The same on the state of a block.
+pub(crate) fn estimate_request_at(
+    backend: &Backend,
+    request: TransactionRequest,
+    block: BlockId,
+) -> Result<u64, RpcError> {
+    estimate_gas(backend, &(request, Some(block), None, None)).map(|gas| gas.to())
 }
 
 /// The least gas limit, nearly, with which a call succeeds. `gas_cap` is the most that may be tried; zero is no limit.

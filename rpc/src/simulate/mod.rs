@@ -28,7 +28,7 @@ mod tests;
 
 use crate::MethodSet;
 
-pub(crate) use estimate::estimate_request;
+pub(crate) use estimate::{estimate_request, estimate_request_at};
 
 /// Registers the methods.
 pub(crate) fn register(methods: &mut MethodSet) {

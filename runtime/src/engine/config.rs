@@ -81,8 +81,8 @@ impl Default for EngineConfig {
 }
 
 impl EngineConfig {
-    /// Whether the planner predicts what transactions access.
-    pub(crate) fn predicts(&self) -> bool {
+    /// Whether the planner predicts what transactions access. If not, there is nothing to be learned for.
+    pub fn predicts(&self) -> bool {
         self.threads >= self.predict_from_threads || self.mode == Mode::Forced
     }
 }

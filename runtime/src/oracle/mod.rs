@@ -5,9 +5,10 @@
 //! the causes of failed reads (`recorder`), the receipts, which carry no blooms (`receipts`), and the state change of the DAO
 //! fork, which alloy-evm makes after the transactions of its block instead of before.
 //!
-//! [`trace()`] runs the same executor and tells what each transaction observed, changed and cost; [`for_each_transaction`] tells what each
-//! did to the state; [`trace_calls`] tells which functions did it.
+//! [`execute_admitting`] leaves out what cannot be executed, for blocks that are being made. [`trace()`] runs the same executor and tells what each
+//! transaction observed, changed and cost; [`for_each_transaction`] tells what each did to the state; [`trace_calls`] tells which functions did it.
 
+mod admit;
 mod calls;
 mod observer;
 mod receipts;
@@ -18,6 +19,7 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
+pub use admit::{Admission, LeftOut, execute_admitting};
 pub use calls::{CallTrace, Function, Uses, trace_calls};
 pub use steps::for_each_transaction;
 pub use trace::{BalanceChange, BlockTrace, TransactionTrace, trace};

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub(super) type NodeIndex = u16;
 
 /// One step of an expression; all values are 256-bit words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum Node {
     /// The same in every call.
     Constant(U256),

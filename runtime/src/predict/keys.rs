@@ -1,6 +1,6 @@
 //! What a prediction says: keys, each with how likely it is.
 
-use super::walk::Scratch;
+use super::scratch::Scratch;
 use alloy_primitives::{Address, U256};
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +93,17 @@ pub struct PredictedAccess {
     pub assumed: bool,
 }
 
+/// An inner call that a prediction came across.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FollowedCall {
+    /// Account whose code runs.
+    pub code_address: Address,
+    /// Account whose storage is used.
+    pub this: Address,
+    /// How likely the call is, in 255ths.
+    pub likelihood: u8,
+}
+
 /// What a transaction will probably touch, and its cost. Reused from call to call: it keeps its buffers.
 #[derive(Debug, Default)]
 pub struct Prediction {
@@ -122,6 +133,16 @@ impl Prediction {
         self.gas = 0;
         self.confidence = 0;
         self.scratch.clear();
+    }
+
+    /// Whether the calls that are followed shall be kept, for [`followed`](Self::followed). It is not usually so.
+    pub fn follow_calls(&mut self, keep: bool) {
+        self.scratch.followed = keep.then(Vec::new);
+    }
+
+    /// The inner calls that the prediction came across, also those of unknown code, in the order of their start.
+    pub fn followed(&self) -> &[FollowedCall] {
+        self.scratch.followed.as_deref().unwrap_or_default()
     }
 
     /// Adds the slots of a declared access list (EIP-2930) as a hint: a sender may declare anything, so that only the first

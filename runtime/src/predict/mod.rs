@@ -3,7 +3,7 @@
 //! The order to read it in: `shape` is what is known beforehand, `keys` what is foretold, `observe` what really happened;
 //! `predictor` turns the last into the second. Inside, `expression` and `template` are what is learned, `learn` and
 //! `derive` how, `assume` what stands in where nothing is, `evaluate` and `walk` what is made of it, `store` and `saved` where it is kept,
-//! `family` for which codes in common.
+//! `family` for which codes in common; `reading` makes a template of a function that never ran, from its code alone, and `study` decides of which.
 //! A prediction changes speed, never results: nothing in here is state, and every answer may be wrong.
 
 mod assume;
@@ -17,12 +17,15 @@ mod learn;
 mod observe;
 mod predictor;
 mod preimages;
+mod reading;
 mod recorder;
 mod saved;
 mod score;
+mod scratch;
 mod shape;
 mod shared_hashes;
 mod store;
+mod study;
 mod template;
 mod walk;
 
@@ -30,7 +33,7 @@ mod walk;
 mod tests;
 
 pub use keccak_cache::{KeccakCache, MAX_CACHED_INPUT};
-pub use keys::{AccountFields, MAX_DECLARED_KEYS, PredictedAccess, PredictedKey, Prediction};
+pub use keys::{AccountFields, FollowedCall, MAX_DECLARED_KEYS, PredictedAccess, PredictedKey, Prediction};
 pub use observe::{CallKind, CallStart, ObservedAccesses, ObservedAccount, ObservedCall, ObservedSlot};
 pub use predictor::{Predictor, PredictorConfig};
 pub use preimages::{KeccakPreimages, Preimages};
@@ -39,3 +42,4 @@ pub use saved::PredictorError;
 pub use score::{PredictionScore, Score};
 pub use shape::{BlockContext, StateView, TransactionShape};
 pub(crate) use shared_hashes::SharedHashes;
+pub use study::Studied;

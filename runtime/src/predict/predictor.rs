@@ -9,15 +9,18 @@ use super::{
     BlockContext, KeccakCache, ObservedAccesses, ObservedCall, ObservedSlot, Prediction, PredictorError, StateView,
     TransactionShape,
     evaluate::Frame,
-    family::Operands,
+    family::{Fingerprints, Operands},
     learn::{CallToLearn, Coverage, learn_call},
     observe::CallKind,
     preimages::Preimages,
     saved,
-    store::{Function, Store, TemplateKey},
+    store::{Function, PartlyKnown, Store, TemplateKey, traits},
     walk::{Limits, Walk},
 };
-use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, map::HashMap};
+use alloy_primitives::{
+    Address, B256, KECCAK256_EMPTY, U256,
+    map::{HashMap, HashSet},
+};
 use std::sync::atomic::Ordering;
 
 /// Gas of a transaction of which nothing is known: about the average on mainnet.
@@ -49,10 +52,12 @@ impl Default for PredictorConfig {
 /// Templates of what transactions touch, learned from what they did touch.
 #[derive(Debug)]
 pub struct Predictor {
-    config: PredictorConfig,
-    store: Store,
-    learning_cache: KeccakCache,
+    pub(super) config: PredictorConfig,
+    pub(super) store: Store,
+    pub(super) learning_cache: KeccakCache,
     operands: Operands,
+    /// Functions whose code said nothing, so that it is not read again.
+    pub(super) unreadable: HashSet<TemplateKey>,
 }
 
 impl Default for Predictor {
@@ -69,7 +74,7 @@ impl Predictor {
 
     fn with_store(config: PredictorConfig, store: Store) -> Self {
         let learning_cache = KeccakCache::with_bits(LEARNING_CACHE_BITS);
-        Self { config, store, learning_cache, operands: Operands::default() }
+        Self { config, store, learning_cache, operands: Operands::default(), unreadable: HashSet::default() }
     }
 
     /// The bounds it was made with.
@@ -98,14 +103,15 @@ impl Predictor {
         }
         let limits = Limits { keys: self.config.max_keys, likelihood: self.config.min_likelihood as u32 };
         let fingerprints = &mut out.scratch.fingerprints;
-        let found = self.store.find_for_account(to, shape.code_hash, shape.input, state, fingerprints);
+        let input = PartlyKnown::whole(shape.input);
+        let found = self.store.find_for_account(to, shape.code_hash, input, state, fingerprints);
         let Some(found) = found else {
             out.incomplete = true;
             Walk::new(&self.store, shape, state, keccak, out, limits).run_unknown(to);
             return;
         };
         let template = found.template;
-        out.known = template.observations > 0;
+        out.known = template.observations > 0 || template.is_read;
         out.confidence = template.coverage;
         if template.gas > 0 {
             out.gas = template.gas.min(shape.gas_limit);
@@ -118,7 +124,8 @@ impl Predictor {
         if shape.code_hash == KECCAK256_EMPTY && shape.to.is_some() {
             return TRANSFER_GAS.min(shape.gas_limit);
         }
-        let learned = self.store.find_for(shape.code_hash, shape.input).map_or(0, |template| template.gas);
+        let input = PartlyKnown::whole(shape.input);
+        let learned = self.store.find_for(shape.code_hash, input).map_or(0, |template| template.gas);
         if learned == 0 { UNKNOWN_GAS.min(shape.gas_limit) } else { learned.min(shape.gas_limit) }
     }
 
@@ -160,11 +167,13 @@ impl Predictor {
         let code = observed.code(shape.code_hash).map_or(&[][..], |code| code);
         let root = self.learn_one(shape, &outer_call(shape, to, code), 0, observed, &loads, preimages);
         let mut coverage = root.1;
+        let mut learned: Vec<Option<TemplateKey>> = vec![Some(root.0)];
         for (index, call) in observed.calls.iter().enumerate() {
             if call.kind != CallKind::Create {
                 self.store.note_code(call.code_address, call.code_hash);
             }
             if call.kind == CallKind::Create || call.code_hash == KECCAK256_EMPTY || call.code_hash == B256::ZERO {
+                learned.push(None);
                 continue;
             }
             let start = Start {
@@ -177,14 +186,29 @@ impl Predictor {
                 output: &observed.bytes[call.output.start as usize..call.output.end as usize],
                 success: call.success,
             };
-            let found = self.learn_one(shape, &start, index as u32 + 1, observed, &loads, preimages).1;
+            let (key, found) = self.learn_one(shape, &start, index as u32 + 1, observed, &loads, preimages);
+            learned.push(Some(key));
             coverage.foreseen += found.foreseen;
             coverage.all += found.all;
         }
+        self.mix_callers(&learned, observed);
         self.conclude(root.0, coverage, observed);
-        if let Function::Sized(selector, _) = root.0.function {
+        if let Function::Sized(selector, _) | Function::Variant(selector, _) = root.0.function {
             let general = TemplateKey { function: Function::Selector(selector), ..root.0 };
             self.conclude(general, coverage, observed);
+        }
+    }
+
+    /// Calls of a function differ where those of a function that it calls do: what tells them apart there is often computed here from
+    /// what tells them apart here.
+    fn mix_callers(&mut self, learned: &[Option<TemplateKey>], observed: &ObservedAccesses) {
+        for (index, call) in observed.calls.iter().enumerate().rev() {
+            let key = |index: usize| learned.get(index).copied().flatten().map(TemplateKey::general);
+            let (Some(callee), Some(caller)) = (key(index + 1), key(call.parent as usize)) else { continue };
+            let limit = self.config.max_templates;
+            if self.store.find_or_add(callee, limit).mixed {
+                self.store.find_or_add(caller, limit).mixed = true;
+            }
         }
     }
 
@@ -213,10 +237,15 @@ impl Predictor {
         let mut slots: Vec<ObservedSlot> = Vec::new();
         for slot in observed.slots.iter().filter(|slot| slot.call == index) {
             match slots.iter_mut().find(|seen| seen.slot == slot.slot && seen.address == slot.address) {
-                Some(seen) => seen.written |= slot.written,
+                Some(seen) => {
+                    seen.written |= slot.written;
+                    seen.new_value = slot.new_value;
+                }
                 None => slots.push(*slot),
             }
         }
+        // A slot that gets its old value back, as a lock does, is as good as read: nobody has to wait for it.
+        slots.iter_mut().for_each(|slot| slot.written &= slot.new_value != slot.value);
         let accounts: Vec<_> = observed.accounts.iter().filter(|account| account.call == index).copied().collect();
         let forwards = children.iter().any(|child| {
             child.kind == CallKind::Delegate
@@ -256,6 +285,20 @@ impl Predictor {
         template.varied |= template.length != length;
         let varied = template.varied;
         let coverage = learn_call(template, &call, observed, loads, &mut self.learning_cache, preimages);
+        template.mixed |= template.is_mixed();
+        let mixed = template.mixed;
+        if let (true, Function::Selector(selector)) = (mixed, function) {
+            let traits = traits(PartlyKnown::whole(start.input));
+            let general = key;
+            let key = TemplateKey { code_hash: home, function: Function::Variant(selector, traits) };
+            let first = (!self.store.holds(&key)).then(|| self.store.find_or_add(general, limit).variant());
+            let variant = self.store.find_or_add(key, limit);
+            if let Some(first) = first {
+                *variant = first;
+            }
+            let coverage = learn_call(variant, &call, observed, loads, &mut self.learning_cache, preimages);
+            return (key, coverage);
+        }
         if let (true, Function::Selector(selector)) = (varied, function) {
             let key = TemplateKey { code_hash: home, function: Function::Sized(selector, length) };
             let sized = self.store.find_or_add(key, limit);
@@ -263,6 +306,20 @@ impl Predictor {
             return (key, coverage);
         }
         (key, coverage)
+    }
+
+    /// Whether anything was learned of the function that `input` names, of the code at `address` or of its family.
+    pub fn knows(&self, address: Address, code_hash: B256, input: &[u8], state: &dyn StateView) -> bool {
+        code_hash == KECCAK256_EMPTY
+            || self
+                .store
+                .find_for_account(address, code_hash, PartlyKnown::whole(input), state, &mut Fingerprints::default())
+                .is_some()
+    }
+
+    /// Whether anything was learned of the code at `address` or of its family.
+    pub fn knows_code(&self, address: Address, code_hash: B256, state: &dyn StateView) -> bool {
+        self.store.knows_code(code_hash) || state.code(address).is_some_and(|code| self.store.knows_family(&code))
     }
 
     /// Number of templates.

@@ -11,6 +11,8 @@ use std::sync::atomic::Ordering;
 
 /// Accounts whose code hash is remembered.
 const MAX_CODES: usize = 1 << 16;
+/// Calls that a template of a variant must have seen to be believed.
+const TRUSTED: u32 = 2;
 /// Templates looked at when one has to leave.
 const EVICTION_SAMPLE: usize = 16;
 
@@ -23,6 +25,9 @@ pub(super) enum Function {
     Bare,
     /// By selector and length of the input: where lengths vary, they tell apart what the function is made to do.
     Sized([u8; 4], u32),
+    /// By selector and traits of the input: where calls of a function differ in what they touch, these often tell apart which branch
+    /// they take.
+    Variant([u8; 4], u64),
     /// Any function of a code that hands its whole input on, as proxies do.
     Any,
 }
@@ -38,6 +43,53 @@ impl Function {
 pub(super) struct TemplateKey {
     pub(super) code_hash: B256,
     pub(super) function: Function,
+}
+
+/// An input, and which of its bytes are known: one byte for each, 1 where it is; empty when all are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PartlyKnown<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) mask: &'a [u8],
+}
+
+impl<'a> PartlyKnown<'a> {
+    pub(super) const fn whole(bytes: &'a [u8]) -> Self {
+        Self { bytes, mask: &[] }
+    }
+}
+
+/// What tells calls of one function apart that may take different branches: the length of the input, which of its first words are zero or one, and
+/// the order of those that look like accounts. What is not known is taken for a large number.
+pub(super) fn traits(input: PartlyKnown<'_>) -> u64 {
+    const WORDS: usize = 10;
+    let mut traits = input.bytes.len() as u64;
+    let mut before: Option<&[u8; 32]> = None;
+    for index in 0..WORDS {
+        let at = 4 + 32 * index;
+        let Some(word) = input.bytes.get(at..at + 32).and_then(|word| <&[u8; 32]>::try_from(word).ok()) else { break };
+        let is_known = input.mask.is_empty() || input.mask.get(at..at + 32) == Some(&[1; 32]);
+        let is_small = is_known && word[..31] == [0; 31] && word[31] <= 1;
+        let is_account = is_known && word[..12] == [0; 12] && word[12..20] != [0; 8];
+        let mut kind = if is_small { u64::from(word[31]) } else { 2 };
+        if is_account {
+            kind = 3 + u64::from(before.is_some_and(|before| before < word));
+            before = Some(word);
+        }
+        traits = (traits ^ kind).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    traits
+}
+
+impl TemplateKey {
+    /// The key of the function, whatever the length or the traits of the input.
+    pub(super) const fn general(self) -> Self {
+        match self.function {
+            Function::Sized(selector, _) | Function::Variant(selector, _) => {
+                Self { function: Function::Selector(selector), ..self }
+            }
+            _ => self,
+        }
+    }
 }
 
 /// A template that was found.
@@ -74,7 +126,7 @@ impl Store {
         &self,
         address: Address,
         code_hash: B256,
-        input: &[u8],
+        input: PartlyKnown<'_>,
         state: &dyn StateView,
         fingerprints: &mut Fingerprints,
     ) -> Option<Found<'_>> {
@@ -121,11 +173,21 @@ impl Store {
         self.homes.extend(homes.into_iter().take(MAX_CODES));
     }
 
-    /// The template for a call of a code: that for inputs of this length, where lengths vary and it is known; else that for
+    /// The template for a call of a code: that for inputs with the same traits, where calls differ and it saw some of them; that for inputs of this length, where lengths vary and it is known; else that for
     /// the function; else that for any function of the code.
-    pub(super) fn find_for(&self, code_hash: B256, input: &[u8]) -> Option<&Template> {
-        let function = Function::of(input);
+    pub(super) fn find_for(&self, code_hash: B256, input: PartlyKnown<'_>) -> Option<&Template> {
+        let function = Function::of(input.bytes);
         let template = self.find(code_hash, function)?;
+        if let (true, Function::Selector(selector)) = (template.mixed, function)
+            && let Some(index) =
+                self.index.get(&TemplateKey { code_hash, function: Function::Variant(selector, traits(input)) })
+            && self.templates[*index as usize].1.observations >= TRUSTED
+        {
+            let variant = &self.templates[*index as usize].1;
+            variant.touch(self.now);
+            return Some(variant);
+        }
+        let input = input.bytes;
         if let (true, Function::Selector(selector)) = (template.varied, function)
             && let Some(index) =
                 self.index.get(&TemplateKey { code_hash, function: Function::Sized(selector, input.len() as u32) })
@@ -144,6 +206,21 @@ impl Store {
         let template = &self.templates[*index as usize].1;
         template.touch(self.now);
         Some(template)
+    }
+
+    /// Whether there is a template for any function of a code.
+    pub(super) fn knows_code(&self, code_hash: B256) -> bool {
+        self.homes.contains_key(&code_hash) || self.templates.iter().any(|(key, _)| key.code_hash == code_hash)
+    }
+
+    /// Whether a code is of a family of which something was learned.
+    pub(super) fn knows_family(&self, code: &[u8]) -> bool {
+        fingerprint(code).is_some_and(|family| self.families.contains_key(&family))
+    }
+
+    /// Whether there is a template of exactly this key.
+    pub(super) fn holds(&self, key: &TemplateKey) -> bool {
+        self.index.contains_key(key)
     }
 
     /// The template of exactly this key, made when missing; one that was not used for long leaves for it.

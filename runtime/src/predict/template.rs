@@ -131,8 +131,14 @@ pub(super) struct Template {
     pub(super) length: u32,
     /// Whether inputs of another length were seen.
     pub(super) varied: bool,
+    /// Whether calls differ in what they touch, so that variants are kept.
+    #[serde(default)]
+    pub(super) mixed: bool,
     /// Calls learned from.
     pub(super) observations: u32,
+    /// Whether it began as what the code says.
+    #[serde(default)]
+    pub(super) is_read: bool,
     /// Moving average of the gas of whole transactions that begin here; 0 when none did.
     pub(super) gas: u64,
     /// Moving average of the share, in 255ths, of what was touched that had been foreseen.
@@ -221,7 +227,7 @@ impl Template {
     }
 
     /// Drops the nodes and pieces that no entry needs.
-    fn compact(&mut self) {
+    pub(super) fn compact(&mut self) {
         let mut needed = vec![false; self.nodes.len()];
         let mut mark = |index: NodeIndex| needed[index as usize] = true;
         self.slots.iter().for_each(|entry| {
@@ -314,6 +320,53 @@ impl Template {
                         InputShape::Slice { .. } | InputShape::Bytes { .. } => true,
                     }
             })
+    }
+
+    /// A template that begins with the slots this one knows, as a first belief that gives way to what its own calls do. Inner calls are
+    /// not taken over: the parts of their input that differ between variants were dropped here, and are what a variant is for.
+    pub(super) fn variant(&self) -> Self {
+        let belief = |evidence: &mut Evidence| {
+            let writes = u16::from(evidence.writes());
+            *evidence = Evidence { prior: evidence.likelihood().min(255) as u8, writes, ..Evidence::default() };
+        };
+        let mut variant = Self {
+            nodes: self.nodes.clone(),
+            pieces: self.pieces.clone(),
+            slots: self.slots.clone(),
+            accounts: self.accounts.clone(),
+            ..Self::default()
+        };
+        let needs_call = self.needs_call();
+        variant.slots.retain(|entry| !needs_call[entry.slot as usize] && !needs_call[entry.address as usize]);
+        variant.accounts.retain(|entry| !needs_call[entry.address as usize]);
+        variant.slots.iter_mut().for_each(|entry| belief(&mut entry.evidence));
+        variant.accounts.iter_mut().for_each(|entry| belief(&mut entry.evidence));
+        variant.compact();
+        variant
+    }
+
+    /// Of every node, whether its value depends on what a call returns.
+    fn needs_call(&self) -> Vec<bool> {
+        let mut needs = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            needs.push(match *node {
+                Node::Returned { .. } => true,
+                Node::KeccakPieces { start, count } => self.pieces[start as usize..start as usize + count as usize]
+                    .iter()
+                    .any(|piece| needs[piece.node as usize]),
+                node => node.operands().into_iter().flatten().any(|operand| needs[operand as usize]),
+            });
+        }
+        needs
+    }
+
+    /// Whether some entry holds in a part of the calls only.
+    pub(super) fn is_mixed(&self) -> bool {
+        let partly = |evidence: &Evidence| {
+            let (hits, trials) = (u32::from(evidence.hits), u32::from(evidence.trials));
+            trials >= 3 && hits * 8 > trials && hits * 8 < trials * 7
+        };
+        self.slots.iter().any(|entry| partly(&entry.evidence)) || self.calls.iter().any(|entry| partly(&entry.evidence))
     }
 
     /// Notes a use, for eviction.

@@ -1,18 +1,18 @@
 //! Foretelling a transaction: its template is evaluated, then those of the calls it probably makes, and so on.
 
 use super::{
-    KeccakCache, PredictedAccess, PredictedKey, Prediction, StateView, TransactionShape,
+    FollowedCall, KeccakCache, PredictedAccess, PredictedKey, Prediction, StateView, TransactionShape,
     assume::assume,
     evaluate::{Environment, Frame, Mark, Memo, Program},
     expression::{NodeIndex, address_of},
-    family::{Fingerprints, word_at},
+    family::word_at,
     learn::bytes_at,
     observe::CallKind,
-    store::{Found, Store},
+    scratch::Scratch,
+    store::{Found, Function, PartlyKnown, Store},
     template::{CallEntry, InputShape, Template},
 };
-use alloy_primitives::{Address, KECCAK256_EMPTY, U256, map::DefaultHashBuilder};
-use std::hash::BuildHasher;
+use alloy_primitives::{Address, KECCAK256_EMPTY, U256};
 
 /// Entries of templates that are evaluated for any transaction, for each so much of its gas limit, and at most: a
 /// prediction must stay cheap against the execution, also when somebody trained the templates to the contrary.
@@ -23,93 +23,6 @@ const MAX_WORK: u64 = 2048;
 const MAX_DEPTH: u8 = 12;
 /// Length of an inner call's input that is put together.
 const MAX_INPUT: u32 = 4096;
-
-/// Buffers of a prediction, kept from one to the next.
-#[derive(Default)]
-pub(super) struct Scratch {
-    marks: Vec<Mark>,
-    values: Vec<U256>,
-    /// Inputs of inner calls, and which of their bytes are known.
-    arena: Vec<u8>,
-    mask: Vec<u8>,
-    /// What inner calls of the open calls return: index of the call, word, value.
-    returned: Vec<(u16, u8, U256)>,
-    /// Positions in the list of keys, plus one, by hash.
-    table: Vec<u32>,
-    used: Vec<u32>,
-    pub(super) fingerprints: Fingerprints,
-    hasher: DefaultHashBuilder,
-}
-
-impl std::fmt::Debug for Scratch {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Scratch").finish_non_exhaustive()
-    }
-}
-
-impl Scratch {
-    pub(super) fn clear(&mut self) {
-        self.marks.clear();
-        self.arena.clear();
-        self.mask.clear();
-        self.returned.clear();
-        for position in self.used.drain(..) {
-            self.table[position as usize] = 0;
-        }
-    }
-}
-
-impl Scratch {
-    /// Adds a key to a list, or strengthens it when it is there. False when the list is full.
-    pub(super) fn insert(&mut self, keys: &mut Vec<PredictedAccess>, access: PredictedAccess, limit: usize) -> bool {
-        let size = (limit * 2).next_power_of_two();
-        if self.table.len() < size {
-            self.rebuild(keys, size);
-        }
-        let mut position = self.position(&access.key);
-        loop {
-            let index = self.table[position];
-            if index == 0 {
-                break;
-            }
-            if let Some(seen) = keys.get_mut(index as usize - 1)
-                && merge(&mut seen.key, &access.key)
-            {
-                seen.likelihood = seen.likelihood.max(access.likelihood);
-                return true;
-            }
-            position = (position + 1) & (self.table.len() - 1);
-        }
-        if keys.len() >= limit {
-            return false;
-        }
-        keys.push(access);
-        self.table[position] = keys.len() as u32;
-        self.used.push(position as u32);
-        true
-    }
-
-    fn position(&self, key: &PredictedKey) -> usize {
-        let hash = match key {
-            PredictedKey::Slot { address, slot, .. } => self.hasher.hash_one((address, slot)),
-            PredictedKey::Account { address, .. } => self.hasher.hash_one(address),
-        };
-        hash as usize & (self.table.len() - 1)
-    }
-
-    fn rebuild(&mut self, keys: &[PredictedAccess], size: usize) {
-        self.table = vec![0; size];
-        self.used.clear();
-        for (index, access) in keys.iter().enumerate() {
-            let mut position = self.position(&access.key);
-            while self.table[position] != 0 {
-                position = (position + 1) & (size - 1);
-            }
-            self.table[position] = index as u32 + 1;
-            self.used.push(position as u32);
-        }
-    }
-}
 
 /// Where a call's input lies.
 #[derive(Clone, Copy, Debug)]
@@ -197,6 +110,9 @@ impl<'a> Walk<'a> {
 
     /// Says what is assumed of a transaction that calls unknown code.
     pub(super) fn run_unknown(&mut self, to: Address) {
+        if let Some(unknown) = &mut self.out.scratch.unknown {
+            unknown.push((to, self.shape.code_hash, Function::of(self.shape.input)));
+        }
         let input = Input::Outer { from: 0, to: self.shape.input.len() };
         let caller = self.shape.sender;
         self.assume(&Call {
@@ -349,14 +265,19 @@ impl<'a> Walk<'a> {
         let arena_start = self.out.scratch.arena.len();
         let Some(input) = self.inner_input(template, call, bases, &entry.input) else { return };
         let code_hash = self.store.code_of(target).or_else(|| self.state.code_hash(target));
-        let Scratch { arena, mask, fingerprints, .. } = &mut self.out.scratch;
+        let Scratch { arena, mask, fingerprints, followed, .. } = &mut self.out.scratch;
         let inner_input = match input {
-            Input::Outer { from, to } => Some(&self.shape.input[from..to]),
+            Input::Outer { from, to } => Some(PartlyKnown::whole(&self.shape.input[from..to])),
             Input::Arena { from, to } => {
                 let mask = &mask[from..to];
-                (mask.len() < 4 || mask[..4] == [1; 4]).then(|| &arena[from..to])
+                (mask.len() < 4 || mask[..4] == [1; 4]).then(|| PartlyKnown { bytes: &arena[from..to], mask })
             }
         };
+        let function = inner_input.map(|input| Function::of(input.bytes));
+        if let Some(followed) = followed {
+            let this = if entry.kind == CallKind::Delegate { call.this } else { target };
+            followed.push(FollowedCall { code_address: target, this, likelihood: likelihood.min(255) as u8 });
+        }
         let inner = code_hash
             .filter(|hash| *hash != KECCAK256_EMPTY)
             .and_then(|hash| self.store.find_for_account(target, hash, inner_input?, self.state, fingerprints));
@@ -383,6 +304,9 @@ impl<'a> Walk<'a> {
             }
         } else if code_hash != Some(KECCAK256_EMPTY) {
             self.out.incomplete |= likelihood > 127;
+            if let (Some(unknown), Some(hash), Some(function)) = (&mut self.out.scratch.unknown, code_hash, function) {
+                unknown.push((target, hash, function));
+            }
             let this = if entry.kind == CallKind::Delegate { call.this } else { target };
             let caller = if entry.kind == CallKind::Delegate { call.caller } else { call.this };
             self.assume(&Call {
@@ -468,26 +392,4 @@ impl<'a> Walk<'a> {
 struct Bases {
     memo: usize,
     returned: usize,
-}
-
-/// Adds `other` to `key` if they concern the same part of the state.
-fn merge(key: &mut PredictedKey, other: &PredictedKey) -> bool {
-    match (key, other) {
-        (
-            PredictedKey::Slot { address, slot, write },
-            PredictedKey::Slot { address: other_address, slot: other_slot, write: other_write },
-        ) if slot == other_slot && address == other_address => {
-            *write |= other_write;
-            true
-        }
-        (
-            PredictedKey::Account { address, fields, write },
-            PredictedKey::Account { address: other_address, fields: other_fields, write: other_write },
-        ) if address == other_address => {
-            *fields = fields.union(*other_fields);
-            *write |= other_write;
-            true
-        }
-        _ => false,
-    }
 }

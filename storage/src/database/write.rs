@@ -27,9 +27,11 @@ pub(super) fn block(
     transaction.put(Table::BlockNumbers, hash.as_slice(), &number)?;
     transaction.put(Table::Bodies, &number, &encoding::encode_body(body))?;
     transaction.put(Table::Receipts, &number, &encoding::encode_receipts(receipts))?;
-    for (index, signed) in (0u32..).zip(&body.transactions) {
+    let mut places: Vec<(B256, u32)> = body.transactions.iter().map(|signed| *signed.tx_hash()).zip(0..).collect();
+    places.sort_unstable();
+    for (hash, index) in places {
         let place = encoding::encode_lookup(header.number, index);
-        transaction.put(Table::TransactionLookup, signed.tx_hash().as_slice(), &place)?;
+        transaction.put(Table::TransactionLookup, hash.as_slice(), &place)?;
     }
     Ok(())
 }

@@ -1,7 +1,15 @@
 //! Hashed state and trie nodes, through the layers.
 
 use super::{Layer, Snapshot};
-use crate::{StorageError, database::read, encoding::HashedAccount, state::tries::StateTries, trie::source::NodeBytes};
+use crate::{
+    StorageError,
+    database::read,
+    encoding::{HashedAccount, key},
+    error::at,
+    state::tries::StateTries,
+    store::Table,
+    trie::source::NodeBytes,
+};
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_trie::Nibbles;
 use std::sync::Arc;
@@ -29,13 +37,7 @@ impl StateTries for Snapshot {
     }
 
     fn account_under(&self, prefix: &Nibbles) -> Result<Option<(B256, HashedAccount)>, StorageError> {
-        first_under(
-            prefix,
-            B256::right_padding_from(&prefix.pack()),
-            &self.layers,
-            |from| self.read(|reader| read::hashed_account_from(&*reader.transaction, from)),
-            Layer::account_from,
-        )
+        self.account_from(prefix, B256::right_padding_from(&prefix.pack()))
     }
 
     fn slot_under(&self, account: B256, prefix: &Nibbles) -> Result<Option<(B256, U256)>, StorageError> {
@@ -67,6 +69,65 @@ impl StateTries for Snapshot {
 }
 
 impl Snapshot {
+    /// Accounts by the Keccak-256 hashes of their addresses, in the order of the hashes, the first of them at `from` or above; so many at most.
+    pub fn accounts_from(&self, from: B256, most: usize) -> Result<Vec<(B256, HashedAccount)>, StorageError> {
+        let (mut accounts, mut next) = (Vec::new(), Some(from));
+        while let Some(from) = next.filter(|_| accounts.len() < most) {
+            let Some((key, account)) = self.account_from(&Nibbles::default(), from)? else { break };
+            accounts.push((key, account));
+            next = U256::from_be_bytes(key.0).checked_add(U256::from(1)).map(B256::from);
+        }
+        Ok(accounts)
+    }
+
+    /// Shows the address of every account, and of some that are gone, in no order, until `show` says to stop.
+    pub fn for_each_address(&self, mut show: impl FnMut(Address) -> bool) -> Result<(), StorageError> {
+        if !self.layers.iter().flat_map(|layer| layer.accounts()).all(|(address, _)| show(address)) {
+            return Ok(());
+        }
+        self.read(|reader| {
+            let mut cursor = reader.transaction.cursor(Table::Accounts)?;
+            let mut entry = cursor.first()?;
+            while let Some((place, _)) = entry {
+                if !show(key::parse_address(&place).map_err(at(Table::Accounts, &place))?) {
+                    break;
+                }
+                entry = cursor.next()?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Numbers of the slots of an account, and of some that are empty, in no order; so many at most.
+    pub fn slot_numbers(&self, address: Address, most: usize) -> Result<Vec<U256>, StorageError> {
+        let above = self.layers.iter().filter_map(|layer| layer.slots.get(&address)).flat_map(|slots| slots.keys());
+        let mut numbers: Vec<U256> = above.copied().take(most).collect();
+        self.read(|reader| {
+            let mut cursor = reader.transaction.cursor(Table::Storage)?;
+            let mut entry = cursor.seek(address.as_slice())?;
+            while let Some((place, _)) = entry.filter(|(place, _)| place.starts_with(address.as_slice())) {
+                if numbers.len() >= most {
+                    break;
+                }
+                numbers.push(key::parse_slot(&place).map_err(at(Table::Storage, &place))?.1);
+                entry = cursor.next()?;
+            }
+            Ok(())
+        })?;
+        Ok(numbers)
+    }
+
+    /// The first account at a hash or above that starts with these nibbles.
+    fn account_from(&self, prefix: &Nibbles, from: B256) -> Result<Option<(B256, HashedAccount)>, StorageError> {
+        first_under(
+            prefix,
+            from,
+            &self.layers,
+            |from| self.read(|reader| read::hashed_account_from(&*reader.transaction, from)),
+            Layer::account_from,
+        )
+    }
+
     /// Slots of an account by the Keccak-256 hashes of their numbers, in the order of the hashes, the first of them at `from` or above; so many
     /// at most.
     pub fn slots_from(&self, address: Address, from: B256, most: usize) -> Result<Vec<(B256, U256)>, StorageError> {

@@ -47,11 +47,20 @@ pub struct MdbxOptions {
     pub growth_step: usize,
     /// Number of read transactions that may be open at once, over all processes.
     pub max_readers: u64,
+    /// Bytes of changed pages that a write transaction keeps on the heap; more are written to the file before the commit. Everything is written in the
+    /// order of its keys, so hardly a page is wanted again after that.
+    pub dirty_bytes: usize,
 }
 
 impl Default for MdbxOptions {
     fn default() -> Self {
-        Self { sync: SyncPolicy::EveryCommit, size_limit: 4 << 40, growth_step: 64 << 20, max_readers: 1024 }
+        Self {
+            sync: SyncPolicy::EveryCommit,
+            size_limit: 4 << 40,
+            growth_step: 64 << 20,
+            max_readers: 1024,
+            dirty_bytes: 256 << 20,
+        }
     }
 }
 
@@ -72,6 +81,10 @@ const INPUT_OUTPUT: MdbxError = MdbxError::Other(5);
 const DATA_FILE: &str = "mdbx.dat";
 /// Bytes of the smallest file that the engine itself writes: three pages of the smallest size of this crate's files.
 const HEADER_LENGTH: u64 = 3 * 4096;
+/// Bytes of a page, at least.
+const PAGE: usize = 4096;
+/// Fewer dirty pages are not taken by the engine.
+const MIN_DIRTY_PAGES: usize = 1024;
 /// How often a file that was not closed in order is tried to be opened for reading.
 const RECOVERIES: usize = 20;
 /// How long another process may take to make such a file readable, each time.
@@ -203,6 +216,7 @@ fn open_environment(path: &Path, options: MdbxOptions, mode: Mode, exclusive: bo
     builder.set_max_dbs(Table::ALL.len() + 1);
     builder.set_max_readers(options.max_readers);
     if matches!(mode, Mode::ReadWrite { .. }) {
+        builder.set_txn_dp_limit((options.dirty_bytes / PAGE).max(MIN_DIRTY_PAGES) as u64);
         builder.set_geometry(Geometry {
             size: Some(0..options.size_limit),
             growth_step: Some(options.growth_step as isize),

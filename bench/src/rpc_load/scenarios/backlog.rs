@@ -2,8 +2,8 @@
 
 use super::{Outcome, Requests, Sending};
 use crate::rpc_load::{
-    Batch, Better, DriveOptions, Goal, LoadError, LoadRun, Mining, Program, Reading, Rpc, Server, ServerSettings,
-    SignedLoad, Wallet, Wallets, contracts::ether_transfer, drive, load::batch, post, rpc::number,
+    Batch, Better, DriveOptions, Goal, LoadError, LoadRun, MinedBlock, Mining, Program, Reading, Rpc, Server,
+    ServerSettings, SignedLoad, Wallet, Wallets, contracts::ether_transfer, drive, load::batch, post, rpc::number,
 };
 use alloy_primitives::{Address, Bytes, TxKind, U256};
 use serde_json::{Value, json};
@@ -46,7 +46,8 @@ impl BacklogScenario {
             ..ServerSettings::default()
         };
         let mut server = Server::start(program, &settings)?;
-        let mut options = DriveOptions { patience: self.patience, ..DriveOptions::default() };
+        let look_every = Duration::from_millis(2);
+        let mut options = DriveOptions { patience: self.patience, look_every, ..DriveOptions::default() };
         if held {
             server.rpc().await?.call("evm_setAutomine", json!([false])).await?;
             options.release = self.release();
@@ -60,8 +61,20 @@ impl BacklogScenario {
             let drained = run.mined_in.as_secs_f64();
             outcome.add(Reading::new(format!("{prefix}drained in"), "s", Better::Less, drained));
             outcome.add(Reading::new(format!("{prefix}blocks"), "", Better::Less, run.blocks.len() as f64));
-            let full = fullness(&mut server.rpc().await?, &run).await?;
-            outcome.add(Reading::new(format!("{prefix}gas used of the limit"), "%", Better::More, full * 100.0));
+            let shares = fullness(&mut server.rpc().await?, &run).await?;
+            let mean = |shares: &[f64]| shares.iter().sum::<f64>() / shares.len().max(1) as f64 * 100.0;
+            let all: Vec<f64> = shares.iter().map(|(_, share)| *share).collect();
+            outcome.add(Reading::new(format!("{prefix}gas used of the limit"), "%", Better::More, mean(&all)));
+            // A transfer uses the least gas that there is, so this many fill a block.
+            let capacity = self.gas_limit / 21_000;
+            let fillable = shares.iter().filter(|(block, _)| block.waited >= capacity);
+            let fillable: Vec<f64> = fillable.map(|(_, share)| *share).collect();
+            let count = fillable.len() as f64;
+            outcome.add(Reading::new(format!("{prefix}blocks for which enough waited"), "", Better::More, count));
+            if !fillable.is_empty() {
+                let name = format!("{prefix}gas used of the limit, of those");
+                outcome.add(Reading::new(name, "%", Better::More, mean(&fillable)));
+            }
         }
         Ok(())
     }
@@ -75,17 +88,17 @@ impl BacklogScenario {
     }
 }
 
-/// Mean share of the gas limit that blocks used; the last one, which takes what is left, does not count.
-async fn fullness(rpc: &mut Rpc, run: &LoadRun) -> Result<f64, LoadError> {
+/// The share of the gas limit that each block used; the last one, which takes what is left, does not count.
+async fn fullness(rpc: &mut Rpc, run: &LoadRun) -> Result<Vec<(MinedBlock, f64)>, LoadError> {
     const METHOD: &str = "eth_getBlockByNumber";
     let blocks = &run.blocks[..run.blocks.len().saturating_sub(1).max(1).min(run.blocks.len())];
     let step = blocks.len().div_ceil(LOOKED_AT).max(1);
-    let numbers: Vec<Value> =
-        blocks.iter().step_by(step).map(|block| json!([format!("{:#x}", block.number), false])).collect();
+    let blocks: Vec<MinedBlock> = blocks.iter().step_by(step).copied().collect();
+    let numbers: Vec<Value> = blocks.iter().map(|block| json!([format!("{:#x}", block.number), false])).collect();
     let mut shares = Vec::with_capacity(numbers.len());
-    for block in rpc.call_each(METHOD, &numbers).await? {
-        let (used, limit) = (number(METHOD, &block["gasUsed"])?, number(METHOD, &block["gasLimit"])?);
-        shares.push(used as f64 / limit.max(1) as f64);
+    for (block, answer) in blocks.into_iter().zip(rpc.call_each(METHOD, &numbers).await?) {
+        let (used, limit) = (number(METHOD, &answer["gasUsed"])?, number(METHOD, &answer["gasLimit"])?);
+        shares.push((block, used as f64 / limit.max(1) as f64));
     }
-    Ok(shares.iter().sum::<f64>() / shares.len().max(1) as f64)
+    Ok(shares)
 }

@@ -24,6 +24,9 @@ struct Prepared {
     requests: Requests,
 }
 
+/// Gas limit of blocks, so that there are several: 26,000 token transfers or 11,000 swaps.
+const GAS_LIMIT: u64 = 1_000_000_000;
+
 impl ContractScenario {
     /// Signs `count` transactions of each kind; swaps are spread over so many `pairs`.
     pub fn prepare(count: usize, pairs: usize, sending: Sending) -> Result<Self, LoadError> {
@@ -40,7 +43,7 @@ impl ContractScenario {
     }
 
     pub(super) async fn run(&self, program: &Program) -> Result<Outcome, LoadError> {
-        let settings = one_second_blocks(self.accounts);
+        let settings = ServerSettings { gas_limit: Some(GAS_LIMIT), ..one_second_blocks(self.accounts) };
         let mut outcome = Outcome::default();
         for load in &self.loads {
             outcome.extend(run_load(program, &settings, load, "").await?);
@@ -84,9 +87,13 @@ async fn run_load(
             .notes
             .push(format!("{prefix}{} reverted {reverted} transactions of the first block", program.kind.name()));
     }
-    if let Some(times) = ExecutionTimes::of(&mut rpc, numbers.iter().copied()).await? {
-        let micros = times.execution_micros / run.mined.max(1) as f64;
-        outcome.add(Reading::new(format!("{prefix}block execution"), "µs/tx", Better::Less, micros));
+    if suffix.is_empty()
+        && let Some(times) = ExecutionTimes::of(&mut rpc, numbers.iter().copied()).await?
+    {
+        let each = |micros: f64| micros / times.transactions as f64;
+        let name = |side: &str| format!("{prefix}execution, {side}");
+        outcome.add(Reading::new(name("serial"), "µs/tx", Better::Less, each(times.serial_micros)));
+        outcome.add(Reading::new(name("parallel"), "µs/tx", Better::Less, each(times.parallel_micros)));
     }
     Ok(outcome)
 }

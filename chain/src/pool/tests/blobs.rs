@@ -5,14 +5,14 @@ use crate::pool::{Origin, PoolOptions, PooledTransaction};
 use alloy_consensus::TxEip4844;
 use alloy_eips::{
     Encodable2718,
-    eip4844::{Blob, BlobTransactionSidecar, env_settings::EnvKzgSettings},
+    eip4844::{Blob, BlobTransactionSidecar, c_kzg},
     eip7594::BlobTransactionSidecarVariant,
 };
 use alloy_primitives::{Address, B256};
 
 fn sidecar(count: u8) -> BlobTransactionSidecar {
     let blobs = (1..=count).map(Blob::repeat_byte).collect();
-    BlobTransactionSidecar::try_from_blobs_with_settings(blobs, EnvKzgSettings::Default.get())
+    BlobTransactionSidecar::try_from_blobs_with_settings(blobs, c_kzg::ethereum_kzg_settings(0))
         .expect("the proofs can be made")
 }
 
@@ -46,7 +46,10 @@ fn blobs_are_kept_beside_and_after_their_transaction() {
     assert_eq!(find(), [Some(2), None, Some(1)]);
     assert!(world.pool.get(&hash).unwrap().pooled().encoded_2718().len() > 2 * 131_072);
 
-    assert_eq!(world.refuse(&blobs(key, 2, 1, sidecar.clone().into())), "nonce too high: tx nonce 2, gapped nonce 1");
+    assert_eq!(
+        world.refuse(&blobs(key, 2, 1, sidecar.clone().into())),
+        "nonce too high: tx nonce 2, gapped nonce 1: a blob transaction cannot wait for others, send the one with nonce 1 first"
+    );
     assert_eq!(world.refuse(&blobs(key, 0, 1, self::sidecar(1).into())), "replacement transaction underpriced");
     assert_eq!(world.refuse(&key.pay(0, 9, 9)), "address already reserved");
     let better = world.add(&blobs(key, 0, 2, sidecar.clone().into())).unwrap();

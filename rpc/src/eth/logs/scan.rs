@@ -72,7 +72,7 @@ impl Backend {
     /// Finds the logs that a filter wants.
     ///
     /// # Errors
-    /// -32602 for a range that makes no sense or ends above the head; -32000 for an unknown block; -32005 if there are too many blocks or logs, or it takes
+    /// -32602 for a range that makes no sense or ends above the head; -32000 for an unknown block and, as in geth, for the pending one; -32005 if there are too many blocks or logs, or it takes
     /// too long.
     pub(crate) fn find_logs(&self, filter: &LogFilter) -> Result<FoundLogs, RpcError> {
         let mut found = FoundLogs::default();
@@ -101,7 +101,8 @@ impl Backend {
         let head = self.chain().head().number;
         let number = |tag: Option<BlockNumberOrTag>| match tag.unwrap_or_default() {
             BlockNumberOrTag::Number(number) => Ok(number),
-            BlockNumberOrTag::Latest | BlockNumberOrTag::Pending => Ok(head),
+            BlockNumberOrTag::Latest => Ok(head),
+            BlockNumberOrTag::Pending => Err(RpcError::server("pending logs are not supported")),
             tag => Ok::<_, RpcError>(self.required_block(Some(BlockId::Number(tag)))?.number()),
         };
         let (first, last) = (number(from)?, number(to)?);

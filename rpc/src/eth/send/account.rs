@@ -11,7 +11,10 @@ use alloy_eips::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, Signature, U256};
 use alloy_rpc_types_eth::TransactionRequest;
 use alloy_signer::SignerSync;
-use braid_chain::{pool::Origin, senders::impersonated_signature};
+use braid_chain::{
+    pool::{Origin, PooledTransaction},
+    senders::impersonated_signature,
+};
 use braid_runtime::Transaction;
 use serde_json::{
     json,
@@ -31,6 +34,16 @@ pub(super) fn register(methods: &mut MethodSet) {
             let hash = Arc::clone(backend.slow()).run(move || send(&sender, request)).await??;
             mined::wait(&backend, hash, &extensions).await;
             Ok(hash)
+        },
+    );
+    methods.waiting(
+        "eth_sendTransactionSync(transaction: TransactionRequest, timeout?: Quantity) -> Receipt",
+        "The same, and waits for the receipt, so many milliseconds at most.",
+        |backend: Arc<Backend>, (request, timeout): (TransactionRequest, Option<Number>), _| async move {
+            let moves = backend.head_moves();
+            let sender = Arc::clone(&backend);
+            let hash = Arc::clone(backend.slow()).run(move || send(&sender, request)).await??;
+            mined::receipt(&backend, hash, moves, timeout).await
         },
     );
     methods.slow(
@@ -87,9 +100,7 @@ fn send(backend: &Backend, request: TransactionRequest) -> Result<B256, RpcError
     if from.is_none_or(|from| !can_send(backend, &from)) {
         return Err(RpcError::server("unknown account"));
     }
-    let (from, transaction) = backend.fill(request)?;
-    let signature = signature(backend, &from, &transaction)?;
-    add(backend, from, transaction, signature)
+    Ok(backend.pool().add(backend.signed(request)?, Origin::Local)?)
 }
 
 fn can_send(backend: &Backend, address: &Address) -> bool {
@@ -111,9 +122,26 @@ fn add(
     transaction: TypedTransaction,
     signature: Signature,
 ) -> Result<B256, RpcError> {
+    Ok(backend.pool().add(pooled(from, transaction, signature)?, Origin::Local)?)
+}
+
+fn pooled(
+    from: Address,
+    transaction: TypedTransaction,
+    signature: Signature,
+) -> Result<Recovered<PooledTransaction>, RpcError> {
     let envelope = TxEnvelope::from(transaction.into_signed(signature));
     let pooled = envelope.try_into_pooled().map_err(|_| RpcError::server("missing sidecar in blob transaction"))?;
-    Ok(backend.pool().add(Recovered::new_unchecked(pooled, from), Origin::Local)?)
+    Ok(Recovered::new_unchecked(pooled, from))
+}
+
+impl Backend {
+    /// A transaction out of a request, filled in and signed as `eth_sendTransaction` does it.
+    pub(crate) fn signed(&self, request: TransactionRequest) -> Result<Recovered<PooledTransaction>, RpcError> {
+        let (from, transaction) = self.fill(request)?;
+        let signature = signature(self, &from, &transaction)?;
+        pooled(from, transaction, signature)
+    }
 }
 
 /// A transaction with its encoding, as `eth_fillTransaction` and `eth_signTransaction` give it.

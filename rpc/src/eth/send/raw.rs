@@ -6,15 +6,10 @@ use alloy_primitives::{B256, Bytes};
 use alloy_rpc_types_eth::erc4337::TransactionConditional;
 use braid_chain::pool::Origin;
 use serde_json::value::RawValue;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 /// Type of blob transactions (EIP-4844).
 const BLOB_TYPE: u8 = 3;
-/// How long a receipt is waited for if the client does not say, and at most.
-const DEFAULT_WAIT: Duration = Duration::from_secs(20);
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// The transaction is in the pool, but there was no receipt in time (EIP-7966).
-const NO_RECEIPT_YET: i32 = 4;
 
 pub(super) fn register(methods: &mut MethodSet) {
     methods.waiting(
@@ -54,24 +49,7 @@ async fn send(backend: &Arc<Backend>, raw: Bytes) -> Result<B256, RpcError> {
 }
 
 async fn send_and_wait(backend: &Arc<Backend>, raw: Bytes, timeout: Option<Number>) -> Result<Box<RawValue>, RpcError> {
-    let wait = timeout.map(|timeout| Duration::from_millis(timeout.saturating_u64()));
-    // As EIP-7966 has it: a time that is too long, or none at all, is the node's.
-    let wait = wait.filter(|wait| !wait.is_zero()).map_or(DEFAULT_WAIT, |wait| wait.min(LONGEST_WAIT));
-    let mut moves = backend.head_moves();
-    moves.mark_unchanged();
+    let moves = backend.head_moves();
     let hash = send(backend, raw).await?;
-    let receipt = async {
-        loop {
-            if let Some(receipt) = backend.write_receipt(&hash)? {
-                return Ok(receipt);
-            }
-            if moves.changed().await.is_err() {
-                return Err(RpcError::internal("the chain is closed"));
-            }
-        }
-    };
-    tokio::time::timeout(wait, receipt).await.unwrap_or_else(|_| {
-        let message = format!("The transaction was added to the mempool but wasn't processed in {wait:?}.");
-        Err(RpcError::new(NO_RECEIPT_YET, message).with_data(&hash))
-    })
+    mined::receipt(backend, hash, moves, timeout).await
 }
