@@ -101,7 +101,7 @@ impl CallObserver {
 
     fn hash(&mut self, interpreter: &Interpreter<EthInterpreter>, offset: U256, size: U256) {
         let (Ok(offset), Ok(size)) = (usize::try_from(offset), usize::try_from(size)) else { return };
-        if size < 32 || size > LONGEST_INPUT || self.trace.preimages.len() >= MOST_HASHES {
+        if !(32..=LONGEST_INPUT).contains(&size) || self.trace.preimages.len() >= MOST_HASHES {
             return;
         }
         // Memory grows when the instruction runs; what is not there yet is zero.
