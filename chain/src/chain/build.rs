@@ -185,8 +185,7 @@ mod tests {
         let attributes = PayloadAttributes { timestamp: 1000, ..PayloadAttributes::default() };
         let built = chain.build(chain.head().hash, &attributes, calls.collect()).unwrap();
         assert_eq!(built.senders.len(), 64);
-        let known = chain.executor.lock().engine().predictor().len();
-        known
+        chain.executor.lock().engine().predictor().len()
     }
 
     #[test]
