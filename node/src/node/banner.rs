@@ -12,6 +12,7 @@ pub(crate) struct Ready {
     pub(crate) http: SocketAddr,
     pub(crate) ipc: Option<PathBuf>,
     pub(crate) engine: Option<SocketAddr>,
+    pub(crate) engine_ipc: Option<PathBuf>,
     pub(crate) metrics: Option<SocketAddr>,
     pub(crate) chain_id: u64,
     pub(crate) head: u64,
@@ -35,6 +36,7 @@ impl Ready {
             "ws": format!("ws://{}", self.http),
             "ipc": self.ipc,
             "authrpc": self.engine.as_ref().map(http),
+            "authrpcIpc": self.engine_ipc,
             "metrics": self.metrics.as_ref().map(|address| format!("http://{address}/metrics")),
             "chainId": self.chain_id,
             "head": self.head,
@@ -82,6 +84,9 @@ impl Ready {
         }
         if let Some(address) = &self.engine {
             println!("Engine API       http://{address}");
+        }
+        if let Some(path) = &self.engine_ipc {
+            println!("Engine API, IPC  {}", path.display());
         }
         if let Some(address) = &self.metrics {
             println!("Metrics          http://{address}/metrics");

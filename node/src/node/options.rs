@@ -192,6 +192,17 @@ pub(crate) struct EngineOptions {
     /// File with the secret of the Engine API, 64 hex digits; made if it is not there [default: jwt.hex in the folder of the chain].
     #[arg(id = "authrpc.jwtsecret", long = "authrpc.jwtsecret", value_name = "FILE")]
     pub(crate) secret: Option<PathBuf>,
+
+    /// Offer the Engine API on a Unix socket too, without a token: who may open the file may call [default path: engine.ipc in the folder of the chain].
+    #[arg(
+        id = "authrpc.ipc",
+        long = "authrpc.ipc",
+        visible_alias = "auth-ipc",
+        value_name = "PATH",
+        num_args = 0..=1,
+        default_missing_value = ""
+    )]
+    pub(crate) ipc: Option<PathBuf>,
 }
 
 /// Limits.

@@ -23,7 +23,7 @@ use std::{
     io::{self, Write},
     net::SocketAddr,
     num::NonZero,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     thread,
     time::Duration,
@@ -34,6 +34,8 @@ use tokio::signal::unix::{SignalKind, signal};
 const ENGINE_PORT: u16 = 8551;
 /// Name of the socket in the folder of the chain.
 const IPC: &str = "braid.ipc";
+/// The same for the Engine API.
+const ENGINE_IPC: &str = "engine.ipc";
 /// Name of the secret in the folder of the chain.
 const SECRET: &str = "jwt.hex";
 /// Name of the journal of local transactions in the folder of the chain.
@@ -152,8 +154,16 @@ impl Node {
         servers.push(http);
         let ipc = match &options.http.ipc {
             Some(path) => {
-                let path = if path.as_os_str().is_empty() { self.folder.path().join(IPC) } else { path.clone() };
+                let path = self.socket(path, IPC);
                 servers.push(serve_ipc(self.backend.methods(), &path, &limits(options)).await?);
+                Some(path)
+            }
+            None => None,
+        };
+        let engine_ipc = match &options.engine.ipc {
+            Some(path) => {
+                let path = self.socket(path, ENGINE_IPC);
+                servers.push(serve_ipc(self.backend.engine_methods(), &path, &limits(options)).await?);
                 Some(path)
             }
             None => None,
@@ -182,6 +192,7 @@ impl Node {
             http: http_address,
             ipc,
             engine,
+            engine_ipc,
             metrics,
             chain_id: self.chain.spec().chain_id(),
             head: self.chain.head().number,
@@ -231,6 +242,11 @@ impl Node {
                 tracing::error!("blocks cannot be written: {error}");
             }
         });
+    }
+
+    /// Where a socket is: where it is wanted, or under a name in the folder of the chain.
+    fn socket(&self, wanted: &Path, name: &str) -> PathBuf {
+        if wanted.as_os_str().is_empty() { self.folder.path().join(name) } else { wanted.to_path_buf() }
     }
 
     fn is_development(&self) -> bool {

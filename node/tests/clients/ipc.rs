@@ -104,3 +104,25 @@ fn heads_and_transactions_are_told_over_ipc() {
     assert_eq!(client.call("eth_blockNumber", json!([]))["result"], json!("0x2"), "and no event before");
     assert!(node.stop().success());
 }
+
+#[test]
+fn the_engine_api_is_on_a_socket_of_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    if !Program::under_test().is_ours("the Engine API over IPC") {
+        return;
+    }
+    let path = folder.path().join("engine.ipc");
+    let node = RunningNode::start(["--authrpc.ipc".as_ref(), path.as_os_str(), "--no-mining".as_ref()]);
+    let mut client = Client::connect(node.address_of("authrpcIpc"));
+    let offered = client.call("engine_exchangeCapabilities", json!([[]]))["result"].clone();
+    assert!(offered.as_array().is_some_and(|list| list.contains(&json!("engine_newPayloadV4"))), "{offered}");
+    assert_eq!(client.call("eth_chainId", json!([]))["result"], json!("0x7a69"));
+    assert_eq!(
+        client.call("evm_mine", json!([]))["error"]["code"],
+        json!(-32601),
+        "only what a consensus client wants"
+    );
+    let here = node.try_call("engine_exchangeCapabilities", json!([[]])).expect("an answer");
+    assert_eq!(here["error"]["code"], json!(-32601), "not on the open port: {here}");
+    assert!(node.stop().success());
+}
