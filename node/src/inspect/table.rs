@@ -113,9 +113,16 @@ fn engine(report: &Report, out: &mut (impl Write + IsTerminal)) -> io::Result<()
         schedule.ahead, schedule.groups, schedule.ordered, schedule.native, schedule.re_executions
     )?;
     let prediction = &schedule.prediction;
-    match prediction.transactions {
-        0 => writeln!(out, "Nothing was predicted: on few threads it is quicker to run ahead and to check afterwards."),
-        predicted => writeln!(
+    match (prediction.transactions, prediction.right + prediction.superfluous) {
+        (0, _) => {
+            writeln!(out, "Nothing was predicted: on few threads it is quicker to run ahead and to check afterwards.")
+        }
+        (_, 0) => writeln!(
+            out,
+            "No slot was predicted: nothing was known of {} transactions (--predictor brings knowledge of other blocks)",
+            schedule.unknown
+        ),
+        (predicted, _) => writeln!(
             out,
             "Predicted were the slots of {predicted} transactions: {} of what was predicted was right, {} of what was used was predicted; nothing was known of {}",
             percent(prediction.precision),
