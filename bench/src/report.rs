@@ -116,7 +116,7 @@ pub fn terminal(profiles: &[ProfileFigures]) -> String {
     table.to_string()
 }
 
-fn markdown_table(text: &mut String, headings: &[&str], rows: &[Vec<String>]) {
+pub(crate) fn markdown_table(text: &mut String, headings: &[&str], rows: &[Vec<String>]) {
     let _ = writeln!(text, "| {} |", headings.join(" | "));
     let alignment: Vec<_> = (0..headings.len()).map(|column| if column < 1 { "---" } else { "---:" }).collect();
     let _ = writeln!(text, "| {} |", alignment.join(" | "));

@@ -14,6 +14,7 @@ mod init;
 mod inspect;
 mod memory;
 mod node;
+mod page;
 mod replay;
 mod shell;
 mod signals;

@@ -2,6 +2,7 @@
 
 use super::{ChainFigures, Class, Excess, Miss, PredictionFigures, SetFigures, Tallies, Tally};
 use crate::machine::Machine;
+use crate::report::markdown_table;
 use braid_runtime::predict::Score;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
@@ -153,16 +154,6 @@ pub fn terminal(report: &Report) -> String {
         let _ = writeln!(text, "{gap}");
     });
     text
-}
-
-fn markdown_table(text: &mut String, headings: &[&str], rows: &[Vec<String>]) {
-    let _ = writeln!(text, "| {} |", headings.join(" | "));
-    let alignment: Vec<_> = (0..headings.len()).map(|column| if column < 1 { "---" } else { "---:" }).collect();
-    let _ = writeln!(text, "| {} |", alignment.join(" | "));
-    for row in rows {
-        let _ = writeln!(text, "| {} |", row.join(" | "));
-    }
-    text.push('\n');
 }
 
 /// The Markdown report.

@@ -9,13 +9,15 @@ use super::{
         Report, Transaction, WHAT_IF_THREADS, WaitingFunction, WhatIf, WhatIfs,
     },
 };
-use crate::replay::{ReplayBlock, schedule};
+use crate::{
+    page,
+    replay::{ReplayBlock, schedule},
+};
 use alloy_consensus::Transaction as _;
 use alloy_primitives::Selector;
 use braid_runtime::{
     AccessHints, AccessKey, BlockError, Engine, EngineConfig, Outputs, bounds,
     bounds::Cost,
-    engine::SpanKind,
     explain::{self, Assumption, Explanation, HotField},
     oracle::{self, CallTrace, Function},
     predict::Predictor,
@@ -62,23 +64,13 @@ pub(super) fn run_engine(
     };
     run(Outputs::default())?;
     let report = run(Outputs { report: true, ..Outputs::default() })?.report;
-    let us = |ns: u64| (ns / 10) as f64 / 100.0;
     let timings = report.timings.as_deref();
-    let spans = timings.into_iter().flat_map(|timings| &timings.spans).map(|span| {
-        let kind = match span.kind {
-            SpanKind::Ahead => 0,
-            SpanKind::Ordered => 1,
-            SpanKind::Native => 2,
-            SpanKind::Retry => 3,
-        };
-        (span.worker, span.transaction, us(span.start_ns), us(span.end_ns), kind)
-    });
     Ok(EngineRun {
         threads,
         predictor: told,
         wall_ms: timings.map_or(0.0, |timings| timings.wall_ns as f64 / 1e6),
         schedule: schedule(&report),
-        spans: spans.collect(),
+        spans: timings.map(page::spans).unwrap_or_default(),
     })
 }
 

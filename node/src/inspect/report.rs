@@ -1,6 +1,6 @@
 //! What is known about a block, as data: the JSON is this, the tables and the page are made of it.
 
-use crate::replay::Schedule;
+use crate::{page::SpanRow, replay::Schedule};
 use alloy_primitives::{Address, B256, Selector, U256};
 use serde::Serialize;
 
@@ -85,8 +85,8 @@ pub(super) struct EngineRun {
     pub(super) wall_ms: f64,
     #[serde(flatten)]
     pub(super) schedule: Schedule,
-    /// Executions: worker, transaction, start and end (µs), kind: 0 ahead of its turn, 1 at its turn, 2 plain transfer, 3 run again at its turn.
-    pub(super) spans: Vec<(u32, u32, f64, f64, u8)>,
+    /// Executions; kind: 0 ahead of its turn, 1 at its turn, 2 plain transfer, 3 run again at its turn.
+    pub(super) spans: Vec<SpanRow>,
 }
 
 /// A field for which transactions wait.

@@ -23,7 +23,7 @@ use std::{
     io::{self, Write},
     net::SocketAddr,
     num::NonZero,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     thread,
     time::Duration,
@@ -152,22 +152,18 @@ impl Node {
         })?;
         let http_address = http.local_address();
         servers.push(http);
-        let ipc = match &options.http.ipc {
-            Some(path) => {
-                let path = self.socket(path, IPC);
-                servers.push(serve_ipc(self.backend.methods(), &path, &limits(options)).await?);
-                Some(path)
-            }
-            None => None,
-        };
-        let engine_ipc = match &options.engine.ipc {
-            Some(path) => {
-                let path = self.socket(path, ENGINE_IPC);
-                servers.push(serve_ipc(self.backend.engine_methods(), &path, &limits(options)).await?);
-                Some(path)
-            }
-            None => None,
-        };
+        let mut sockets = [None, None];
+        let wanted = [
+            (&options.http.ipc, IPC, self.backend.methods()),
+            (&options.engine.ipc, ENGINE_IPC, self.backend.engine_methods()),
+        ];
+        for (socket, (path, name, methods)) in sockets.iter_mut().zip(wanted) {
+            let Some(path) = path else { continue };
+            let path = if path.as_os_str().is_empty() { self.folder.path().join(name) } else { path.clone() };
+            servers.push(serve_ipc(methods, &path, &limits(options)).await?);
+            *socket = Some(path);
+        }
+        let [ipc, engine_ipc] = sockets;
         let engine = match options.engine.port.or((!self.is_development()).then_some(ENGINE_PORT)) {
             Some(port) => {
                 let path: PathBuf = options.engine.secret.clone().unwrap_or_else(|| self.folder.path().join(SECRET));
@@ -242,11 +238,6 @@ impl Node {
                 tracing::error!("blocks cannot be written: {error}");
             }
         });
-    }
-
-    /// Where a socket is: where it is wanted, or under a name in the folder of the chain.
-    fn socket(&self, wanted: &Path, name: &str) -> PathBuf {
-        if wanted.as_os_str().is_empty() { self.folder.path().join(name) } else { wanted.to_path_buf() }
     }
 
     fn is_development(&self) -> bool {

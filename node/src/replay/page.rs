@@ -1,16 +1,13 @@
-//! The page: one HTML file with its style, its script and its data inside, that needs nothing but a browser.
+//! The page of a replay.
 //!
 //! The data are the figures of the JSON file, and for each block its timeline in short form; the script in `page.html` draws them.
 
 use super::figures::Figures;
-use braid_runtime::{
-    AccessKey,
-    engine::{SpanKind, Timings},
-};
+use crate::page::{self, SpanRow};
+use braid_runtime::{AccessKey, engine::Timings};
 use serde::Serialize;
 
 const TEMPLATE: &str = include_str!("page.html");
-const DATA: &str = "/*DATA*/";
 /// Mispredicted transactions of a block that are listed, and keys of each.
 const LISTED: usize = 200;
 const KEYS: usize = 24;
@@ -25,8 +22,7 @@ struct Data<'a> {
 #[derive(Serialize)]
 struct Timeline {
     wall_us: f64,
-    /// Worker, transaction, start, end (µs), kind.
-    spans: Vec<(u32, u32, f64, f64, u8)>,
+    spans: Vec<SpanRow>,
     hot_slots: Vec<HotSlot>,
     mispredictions: Vec<Misprediction>,
     /// How many there are, of which the list has the first.
@@ -60,23 +56,11 @@ struct Keys {
 /// The page as text.
 pub(super) fn render(figures: &Figures) -> serde_json::Result<String> {
     let timelines = figures.blocks.iter().map(|block| block.timings.as_deref().map(Timeline::from)).collect();
-    // Names are of the user's making: nothing in them may end the script.
-    let data = serde_json::to_string(&Data { figures, timelines })?.replace('<', "\\u003c");
-    Ok(TEMPLATE.replacen(DATA, &data, 1))
+    page::fill(TEMPLATE, &Data { figures, timelines })
 }
 
 impl From<&Timings> for Timeline {
     fn from(timings: &Timings) -> Self {
-        let us = |ns: u64| (ns / 10) as f64 / 100.0;
-        let spans = timings.spans.iter().map(|span| {
-            let kind = match span.kind {
-                SpanKind::Ahead => 0,
-                SpanKind::Ordered => 1,
-                SpanKind::Native => 2,
-                SpanKind::Retry => 3,
-            };
-            (span.worker, span.transaction, us(span.start_ns), us(span.end_ns), kind)
-        });
         let hot_slots = timings.hot_slots.iter().map(|hot| HotSlot {
             address: hot.address.to_string(),
             slot: format!("{:#x}", hot.slot),
@@ -92,8 +76,8 @@ impl From<&Timings> for Timeline {
             superfluous: Keys::of(&wrong.superfluous),
         });
         Self {
-            wall_us: us(timings.wall_ns),
-            spans: spans.collect(),
+            wall_us: page::us(timings.wall_ns),
+            spans: page::spans(timings),
             hot_slots: hot_slots.collect(),
             mispredictions: mispredictions.collect(),
             mispredicted: timings.mispredictions.len(),
@@ -115,7 +99,7 @@ impl Keys {
 mod tests {
     use super::*;
     use crate::replay::figures::{BlockFigures, LAYOUT, Total};
-    use braid_runtime::engine::Span;
+    use braid_runtime::engine::{Span, SpanKind};
 
     #[test]
     fn the_page_is_whole_and_names_cannot_break_out_of_the_data() {
@@ -141,7 +125,7 @@ mod tests {
         let page = render(&figures).unwrap();
         assert!(!page.contains("<script>alert"));
         assert!(page.contains("[1,7,1.0,2.5,3]"), "the span is in the data");
-        assert!(!page.contains(DATA) && page.trim_end().ends_with("</html>"));
+        assert!(!page.contains(page::DATA) && page.trim_end().ends_with("</html>"));
         for outside in ["http://", "https://", "src=", "@import", "url("] {
             let found = page.matches(outside).filter(|_| outside != "http://").count();
             let namespaces = page.matches("http://www.w3.org/2000/svg").count();

@@ -4,8 +4,8 @@
 //! what it used what EIP-150 holds back and the stipend, and then the interval is halved until it is as small as 1.5 % of the answer.
 
 use super::{
-    call::is_simple,
-    context::{Overrides, Simulation},
+    call::{CallArguments, is_simple, prepare},
+    context::Simulation,
     evm::{CallEvm, Checks},
     failure::{Attempt, CallFailure, NotExecuted, output},
     overrides::CallState,
@@ -15,7 +15,7 @@ use super::{
 use crate::{Backend, RpcError, block_id::CallContext, error::INVALID_PARAMS};
 use alloy_eips::{BlockId, BlockNumberOrTag, eip7825::MAX_TX_GAS_LIMIT_OSAKA};
 use alloy_primitives::{TxKind, U64};
-use alloy_rpc_types_eth::{BlockOverrides, TransactionRequest, state::StateOverride};
+use alloy_rpc_types_eth::TransactionRequest;
 use revm::{
     Database,
     context_interface::result::{ExecutionResult, HaltReason, InvalidTransaction},
@@ -31,12 +31,8 @@ const ERROR_RATIO: f64 = 0.015;
 
 const PENDING: BlockId = BlockId::Number(BlockNumberOrTag::Pending);
 
-/// Arguments of `eth_estimateGas`.
-pub(super) type EstimateArguments =
-    (TransactionRequest, Option<BlockId>, Option<StateOverride>, Option<BlockOverrides>);
-
 /// The least gas limit, nearly, with which a transaction succeeds.
-pub(super) fn estimate_gas(backend: &Backend, arguments: &EstimateArguments) -> Result<U64, RpcError> {
+pub(super) fn estimate_gas(backend: &Backend, arguments: &CallArguments) -> Result<U64, RpcError> {
     let estimate = |context| run(backend, context, arguments, backend.deadline());
     let gas = match arguments.1 {
         Some(block) => backend.on_state(Some(block), estimate)?,
@@ -50,11 +46,11 @@ pub(super) fn estimate_gas(backend: &Backend, arguments: &EstimateArguments) -> 
 }
 
 /// The same within a moment, for what is simple.
-pub(super) fn estimate_briefly(backend: &Backend, arguments: &EstimateArguments) -> Option<Result<U64, RpcError>> {
-    let (request, block, state_overrides, block_overrides) = arguments;
-    if state_overrides.is_some() || block_overrides.is_some() || !is_simple(request) {
+pub(super) fn estimate_briefly(backend: &Backend, arguments: &CallArguments) -> Option<Result<U64, RpcError>> {
+    if !is_simple(arguments) {
         return None;
     }
+    let block = &arguments.1;
     let estimate = |context| run(backend, context, arguments, Deadline::brief());
     let gas = match block {
         Some(block) => backend.briefly_on_state(Some(*block), estimate)?,
@@ -75,13 +71,10 @@ fn may_build_on_what_waits(backend: &Backend, error: &RpcError) -> bool {
 fn run(
     backend: &Backend,
     context: CallContext,
-    (request, _, state, block): &EstimateArguments,
+    arguments: &CallArguments,
     deadline: Deadline,
 ) -> Result<u64, CallFailure> {
-    let overrides = Overrides { state: state.as_ref(), block: block.as_ref() };
-    let mut simulation = backend.simulation(context, overrides)?;
-    simulation.deadline = deadline;
-    let call = Call::new(request, &simulation.environment, backend.options().gas_cap)?;
+    let (mut simulation, call) = prepare(backend, context, arguments, deadline)?;
     estimate(&mut simulation, call, backend.options().gas_cap)
 }
 

@@ -1,13 +1,10 @@
 //! Serial execution that leaves out what cannot be executed: for blocks that are being made.
 
-use super::{recorder::Recorder, start};
-use crate::{
-    BlockError, BlockOutcome, ChainSpec, InvalidBlock, Outputs, RecoveredBlock, ScheduleReport, StateDiff,
-    block_checks::check_block,
-};
+use super::{outcome, recorder::Recorder, start};
+use crate::{BlockError, BlockOutcome, ChainSpec, InvalidBlock, Outputs, RecoveredBlock, block_checks::check_block};
 use alloy_evm::{Evm, block::BlockExecutor};
 use alloy_primitives::map::AddressSet;
-use revm::{DatabaseRef, database::states::bundle_state::BundleRetention, inspector::NoOpInspector};
+use revm::{DatabaseRef, inspector::NoOpInspector};
 
 /// What became of candidates for a block.
 #[derive(Debug)]
@@ -73,17 +70,5 @@ pub fn execute_admitting<S: DatabaseRef + Sync>(
         Ok(executor.finish().map(|(_, result)| result))
     })()?;
     let result = recorder.sort_failure(result, None)?;
-    let access_list = recorder.take_access_list(snapshot).map_err(|error| BlockError::Database(Box::new(error)))?;
-    let bundle = recorder.into_bundle(BundleRetention::Reverts);
-    let outcome = BlockOutcome {
-        receipts: result.receipts,
-        gas_used: result.gas_used,
-        blob_gas_used: result.blob_gas_used,
-        requests: result.requests,
-        diff: StateDiff::from_bundle(&bundle),
-        bundle: outputs.bundle.then_some(bundle),
-        access_list,
-        report: ScheduleReport::default(),
-    };
-    Ok(Admission { outcome, left_out })
+    Ok(Admission { outcome: outcome(recorder, result, snapshot, outputs)?, left_out })
 }

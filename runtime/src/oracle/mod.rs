@@ -56,6 +56,16 @@ pub fn execute_serial<S: DatabaseRef + Sync>(
     let mut current = None;
     let result = run(&mut recorder, block, spec, &rules, &mut current);
     let result = recorder.sort_failure(result, current)?;
+    outcome(recorder, result, snapshot, outputs)
+}
+
+/// What came of a block, once all of it was executed.
+fn outcome<S: DatabaseRef>(
+    mut recorder: Recorder<'_, S>,
+    result: BlockExecutionResult<Receipt>,
+    snapshot: &S,
+    outputs: Outputs,
+) -> Result<BlockOutcome, BlockError> {
     let access_list = recorder.take_access_list(snapshot).map_err(|error| BlockError::Database(Box::new(error)))?;
     let bundle = recorder.into_bundle(BundleRetention::Reverts);
     Ok(BlockOutcome {

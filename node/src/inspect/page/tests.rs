@@ -76,18 +76,19 @@ fn report() -> Report {
 fn names_cannot_break_out_of_the_data() {
     let page = render(&report()).unwrap();
     assert!(!page.contains("<script>alert") && !page.contains("<img"), "nothing of the data is markup");
-    assert_eq!(page.matches("</script>").count(), TEMPLATE.matches("</script>").count());
+    assert_eq!(page.matches("</script>").count(), crate::page::empty(TEMPLATE).matches("</script>").count());
     let start = page.find("id=\"data\">").unwrap() + "id=\"data\">".len();
     let data = &page[start..start + page[start..].find("</script>").unwrap()];
     let data: serde_json::Value = serde_json::from_str(data).unwrap();
     assert_eq!((&data["number"], &data["warnings"][0]), (&4_242.into(), &EVIL.into()));
-    assert!(!page.contains(DATA) && page.trim_end().ends_with("</html>"));
+    assert!(!page.contains(crate::page::DATA) && page.trim_end().ends_with("</html>"));
 }
 
 #[test]
 fn the_script_puts_text_on_the_page_as_text_only() {
+    let template = page::empty(TEMPLATE);
     for way_in in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "srcdoc"] {
-        assert!(!TEMPLATE.contains(way_in), "{way_in}");
+        assert!(!template.contains(way_in), "{way_in}");
     }
 }
 
