@@ -78,7 +78,7 @@ fn ray(thousandths: u64) -> U256 {
 impl Market {
     /// A market over two new tokens.
     pub(super) fn deploy(deployer: &mut Deployer) -> Result<Self, WorkloadError> {
-        Self::deploy_over(deployer, |deployer, name| erc20::token(deployer, name))
+        Self::deploy_over(deployer, erc20::token)
     }
 
     /// A market over two tokens that `token` makes; anyone who sets positions up must be able to mint them.
