@@ -31,10 +31,10 @@ pub(super) const SHARES: [(Kind, &str, usize); 14] = [
     (Kind::Multisig, "Safe", 20),
     (Kind::AccountAbstraction, "ERC-4337", 20),
     (Kind::Channel, "channels", 20),
-    (Kind::WrappedEther, "WETH", 15),
+    (Kind::WrappedEther, "WETH", 12),
     (Kind::Vault, "vaults", 12),
     (Kind::Vote, "votes", 10),
-    (Kind::Creation, "creations", 13),
+    (Kind::Creation, "creations", 16),
 ];
 
 /// The kinds of `count` transactions, as near to the shares as whole numbers come, in the order of the table.

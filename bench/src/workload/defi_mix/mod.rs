@@ -126,7 +126,7 @@ impl World {
         let (name, arguments, gas) = match turn % 8 {
             0 | 4 => return Ok(self.safes.create(stage, sender)),
             1 | 5 => return Ok(self.abstraction.create(stage, sender)),
-            3 => {
+            3 | 7 => {
                 let name = format!("NEW{turn}");
                 ("PresetToken", arguments(&(name.clone(), name)), 3_000_000)
             }
