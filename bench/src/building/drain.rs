@@ -61,8 +61,8 @@ pub struct Built {
 /// Blocks that a pool became.
 #[derive(Clone, Debug)]
 pub struct Drained {
-    /// The block that taught the chain.
-    pub lesson: Case,
+    /// The blocks that taught the chain.
+    pub lesson: Vec<Case>,
     /// The blocks, each with the state before it.
     pub cases: Vec<Case>,
     /// What is known of them.
@@ -170,15 +170,17 @@ impl Site {
 /// Teaches a chain and builds blocks of a pool on it, by the door through which consensus asks for them.
 pub fn drain(pool: &Pool, size: &PoolSize, policy: &Policy) -> Result<Drained, BuildingError> {
     let mut site = Site::new(pool, size, policy)?;
-    let taught = site.chain.build(site.chain.head().hash, &site.attributes(), pool.lesson.clone())?;
-    if taught.senders.len() != pool.lesson.len() {
-        let (taken, all) = (taught.senders.len(), pool.lesson.len());
-        return Err(BuildingError::Wrong(format!(
-            "the lesson has {taken} of its {all} transactions: {:?}",
-            taught.invalid
-        )));
+    let mut lesson = Vec::new();
+    let mut left = pool.lesson.clone();
+    while !left.is_empty() {
+        let taught = site.chain.build(site.chain.head().hash, &site.attributes(), left.clone())?;
+        let hashes: HashSet<B256> = taught.block.body.transactions.iter().map(|tx| *tx.tx_hash()).collect();
+        left.retain(|transaction| !hashes.contains(transaction.tx_hash()));
+        if hashes.is_empty() {
+            return Err(BuildingError::Wrong(format!("lessons cannot be executed: {:?}", taught.invalid)));
+        }
+        lesson.push(site.adopt(&taught)?);
     }
-    let lesson = site.adopt(&taught)?;
     let mut waiting: Vec<_> = pool.waiting.iter().map(|(transaction, _)| transaction.clone()).collect();
     let (mut cases, mut all) = (Vec::new(), Vec::new());
     let mut places = HashMap::new();

@@ -126,7 +126,7 @@ fn expected(cases: &[Case]) -> Result<Vec<(Digest, u64)>, BuildingError> {
 fn timed(drained: &Drained, pairs: usize, knowledge: Knowledge) -> Result<Timed, BuildingError> {
     let cases = &drained.cases;
     let predictor = match knowledge {
-        Knowledge::Warm => Some(learn([&drained.lesson], 1)?),
+        Knowledge::Warm => Some(learn(&drained.lesson, 1)?),
         Knowledge::Cold | Knowledge::Exact => None,
     };
     let preparation = Preparation { predictor, ..Preparation::default() };
