@@ -54,30 +54,54 @@ fn at_least(amount: u128, tolerance: u16) -> u128 {
 struct Filling<'a> {
     items: &'a Items,
     room: Room,
+    /// What counts as the gas of a transaction.
+    gas_of: fn(&Item) -> u64,
+    /// Gas that is enough: nobody else is taken then.
+    wanted: u64,
+    /// Gas that is kept for those who may not be passed over, and the largest of their limits.
+    kept: u64,
+    spare: u64,
     /// Senders of whom a transaction did not fit.
     is_skipped: Vec<bool>,
-    /// Gas that is kept for those who may not be passed over.
-    kept: u64,
     taken: Vec<usize>,
 }
 
 impl<'a> Filling<'a> {
+    /// An empty block, in which everybody uses what is set aside.
     fn new(items: &'a Items, room: Room) -> Self {
-        Self { items, room, is_skipped: vec![false; items.senders], kept: 0, taken: Vec::new() }
+        let is_skipped = vec![false; items.senders];
+        let gas_of = |item: &Item| item.room;
+        Self { items, room, gas_of, wanted: u64::MAX, kept: 0, spare: 0, is_skipped, taken: Vec::new() }
     }
 
-    fn take(&mut self, index: usize, kept: u64) -> bool {
-        let Item { sender, gas_limit, blob_gas, room, .. } = self.items.list[index];
-        let is_skipped = &mut self.is_skipped[sender as usize];
-        let fits = !*is_skipped && gas_limit <= self.room.gas.saturating_sub(kept) && blob_gas <= self.room.blob_gas;
-        if fits {
-            self.room.gas = self.room.gas.saturating_sub(room);
-            self.room.blob_gas -= blob_gas;
+    /// Takes a transaction if there is room for it beside what is kept.
+    fn take(&mut self, index: usize) -> bool {
+        let taken = self.room.gas.saturating_sub(self.kept + self.spare);
+        let is_wanted = self.wanted > self.kept;
+        self.take_of(index, taken, is_wanted)
+    }
+
+    /// Takes one of those for whom gas is kept.
+    fn take_kept(&mut self, index: usize) -> bool {
+        self.kept = self.kept.saturating_sub((self.gas_of)(&self.items.list[index]));
+        self.take_of(index, self.room.gas, true)
+    }
+
+    fn take_of(&mut self, index: usize, gas_left: u64, is_wanted: bool) -> bool {
+        let item = &self.items.list[index];
+        let is_skipped = &mut self.is_skipped[item.sender as usize];
+        let fits = item.gas_limit <= gas_left && item.blob_gas <= self.room.blob_gas;
+        let takes = !*is_skipped && is_wanted && fits;
+        if takes {
+            let gas = (self.gas_of)(item);
+            self.room.gas = self.room.gas.saturating_sub(gas);
+            self.wanted = self.wanted.saturating_sub(gas);
+            self.room.blob_gas -= item.blob_gas;
             self.taken.push(index);
         } else {
             *is_skipped = true;
         }
-        fits
+        takes
     }
 }
 
@@ -85,7 +109,7 @@ impl<'a> Filling<'a> {
 pub(super) fn by_fees(items: &Items, room: Room) -> Vec<usize> {
     let mut filling = Filling::new(items, room);
     for index in 0..items.list.len() {
-        filling.take(index, 0);
+        filling.take(index);
     }
     filling.taken
 }
@@ -132,23 +156,36 @@ pub(super) enum Standing {
 }
 
 /// Fills a block band by band: first with what keeps the limits, then with what had to wait for that, as long as there is room.
-fn within(items: &Items, bands: &[Range<usize>], room: Room, limits: &Limits, standings: &[Standing]) -> Vec<usize> {
-    let insisting = || (0..items.list.len()).filter(|index| standings[*index] == Standing::Insists);
-    let mut filling = Filling::new(items, room);
-    filling.kept = insisting().map(|index| items.list[index].room).sum();
-    // Their limits, too, have to fit when it is their turn.
-    let spare = insisting().map(|index| items.list[index].gas_limit).max().unwrap_or_default();
+///
+/// What is set aside for transactions is more than they use, for some by more than for others; so here counts what they will probably use, until that
+/// is as much as by fees alone, and the block has the same reserve.
+fn within(
+    items: &Items,
+    plain: &[usize],
+    bands: &[Range<usize>],
+    room: Room,
+    limits: &Limits,
+    standings: &[Standing],
+) -> Vec<usize> {
+    let insisting = || plain.iter().filter(|index| standings[**index] == Standing::Insists);
+    let mut filling = Filling {
+        gas_of: |item| item.gas,
+        wanted: plain.iter().map(|index| items.list[*index].gas).sum(),
+        kept: insisting().map(|index| items.list[*index].gas).sum(),
+        // Their limits, too, have to fit when it is their turn.
+        spare: insisting().map(|index| items.list[*index].gas_limit).max().unwrap_or_default(),
+        ..Filling::new(items, room)
+    };
     let mut load = vec![0_u64; items.keys];
     let mut waits_in = vec![usize::MAX; items.senders];
     let mut waiting = Vec::new();
     for (band, range) in bands.iter().enumerate() {
         waiting.clear();
         for index in range.clone() {
-            let Item { sender, gas, room, .. } = items.list[index];
+            let Item { sender, gas, .. } = items.list[index];
             let add = |load: &mut [u64]| items.links(index).for_each(|key| load[key] = load[key].saturating_add(gas));
             if standings[index] == Standing::Insists {
-                filling.kept -= room;
-                if filling.take(index, 0) {
+                if filling.take_kept(index) {
                     add(&mut load);
                 }
                 continue;
@@ -158,12 +195,12 @@ fn within(items: &Items, bands: &[Range<usize>], room: Room, limits: &Limits, st
             if *waits_in == band || (standings[index] == Standing::Yields && is_too_long()) {
                 *waits_in = band;
                 waiting.push(index);
-            } else if filling.take(index, filling.kept + spare) {
+            } else if filling.take(index) {
                 add(&mut load);
             }
         }
         for index in &waiting {
-            if filling.take(*index, filling.kept + spare) {
+            if filling.take(*index) {
                 let gas = items.list[*index].gas;
                 items.links(*index).for_each(|key| load[key] = load[key].saturating_add(gas));
             }
@@ -172,12 +209,12 @@ fn within(items: &Items, bands: &[Range<usize>], room: Room, limits: &Limits, st
     filling.taken
 }
 
-/// Whether the limit of each transaction fits into what those before it leave, if these use what is set aside for them.
+/// Whether the limit of each transaction fits into what those before it leave, if these use what they probably will.
 pub(super) fn fits(items: &Items, order: &[usize], room: Room) -> bool {
     let mut left = room.gas;
     order.iter().map(|index| &items.list[*index]).all(|item| {
         let fits = item.gas_limit <= left;
-        left = left.saturating_sub(item.room);
+        left = left.saturating_sub(item.gas);
         fits
     })
 }
@@ -206,7 +243,7 @@ pub(super) fn by_chains(
     let enough = at_least(earnings(items, plain), options.tip_tolerance);
     for quarters in LOOSER {
         let limits = Limits::new(items, room, options.cores, quarters)?;
-        let taken = within(items, &bands, room, &limits, standings);
+        let taken = within(items, plain, &bands, room, &limits, standings);
         if items.longest_chain(&taken) > before - before / LEAST_GAIN {
             return None;
         }
