@@ -216,7 +216,7 @@ impl Builder<'_> {
             blob_gas: params.map_or(0, |params| params.max_blob_gas_per_block()),
         };
         let Self { engine, gas_use, order, waits, .. } = self;
-        order::arrange(candidates, &frame, engine.predictor(), order, waits, |tx| gas_use.estimate(tx))
+        order::arrange(candidates, &frame, engine.predictor(), order, waits, gas_use)
     }
 
     /// Fills the header in with what execution says.

@@ -1,5 +1,6 @@
 //! Candidates as ordering sees them: what they need of a block, what they pay, and what they will probably touch.
 
+use super::GasUse;
 use alloy_consensus::{Transaction as _, transaction::Recovered};
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, map::AddressMap};
 use braid_runtime::{
@@ -25,6 +26,8 @@ pub(super) struct Item {
     pub(super) room: u64,
     /// Gas that it will probably use.
     pub(super) gas: u64,
+    /// Whether that is what others like it used in blocks of our own, and not a guess.
+    pub(super) is_measured: bool,
     /// Effective tip, in wei per gas.
     pub(super) tip: u128,
     /// Whether what it touches is foretold.
@@ -115,23 +118,20 @@ impl Collector {
         }
     }
 
-    /// Adds candidates; `room` is the gas that is set aside for each.
-    pub(super) fn add(
-        &mut self,
-        candidates: &[Recovered<Transaction>],
-        base_fee: u64,
-        room: impl Fn(&Transaction) -> u64,
-    ) {
+    /// Adds candidates; `gas_use` tells the gas that is set aside for each, and what they will probably use.
+    pub(super) fn add(&mut self, candidates: &[Recovered<Transaction>], base_fee: u64, gas_use: &GasUse) {
         for tx in candidates {
             let next = self.senders.len() as u32;
             let sender = *self.senders.entry(tx.signer()).or_insert(next);
-            let room = room(tx.inner());
+            let room = gas_use.estimate(tx.inner());
+            let mean = gas_use.mean(tx.inner());
             self.items.list.push(Item {
                 sender,
                 gas_limit: tx.gas_limit(),
                 blob_gas: tx.blob_gas_used().unwrap_or_default(),
                 room,
-                gas: room,
+                gas: mean.unwrap_or(room).min(room),
+                is_measured: mean.is_some(),
                 tip: tx.effective_tip_per_gas(base_fee).unwrap_or_default(),
                 is_known: false,
                 touches: (0, 0),
@@ -203,7 +203,9 @@ impl Collector {
             }
             let item = &mut self.items.list[index];
             item.is_known = true;
-            item.gas = prediction.gas.clamp(21_000, shape.gas_limit.max(21_000)).min(item.room.max(21_000));
+            if !item.is_measured {
+                item.gas = prediction.gas.clamp(21_000, shape.gas_limit.max(21_000)).min(item.room.max(21_000));
+            }
         }
         self.prediction = prediction;
     }

@@ -16,6 +16,7 @@ mod waits;
 pub use options::{Arrangement, OrderOptions};
 pub(crate) use waits::Waits;
 
+use super::GasUse;
 use alloy_consensus::transaction::Recovered;
 use alloy_primitives::B256;
 use braid_runtime::{
@@ -37,21 +38,23 @@ pub(crate) struct Frame<'a> {
     pub(crate) blob_gas: u64,
 }
 
-/// Chooses transactions for a block out of candidates in the order of fees, and orders them. `room` is the gas to set aside for each.
+/// Chooses transactions for a block out of candidates in the order of fees, and orders them. `gas_use` tells how much gas to set aside for each.
 pub(crate) fn arrange(
     candidates: Vec<Recovered<Transaction>>,
     frame: &Frame<'_>,
     predictor: &Predictor,
     options: &OrderOptions,
     waits: &mut Waits,
-    room: impl Fn(&Transaction) -> u64,
+    gas_use: &GasUse,
 ) -> (Vec<Recovered<Transaction>>, Option<Arrangement>) {
     let begin = Instant::now();
     let mut collector = Collector::new();
-    collector.add(&candidates, frame.block.base_fee, room);
+    collector.add(&candidates, frame.block.base_fee, gas_use);
     let limits = Room { gas: frame.gas, blob_gas: frame.blob_gas };
     let plain = select::by_fees(collector.items(), limits);
-    if !options.is_active() || plain.len() < options.least || predictor.is_empty() {
+    let is_full = plain.len() < candidates.len();
+    let wants_all = options.spreading || (options.selection && is_full);
+    if !wants_all || plain.len() < options.least || predictor.is_empty() {
         return (pick(candidates, &plain), None);
     }
     collector.predict(&candidates, predictor, &ParentState::new(frame.parent), frame.block);

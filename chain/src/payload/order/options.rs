@@ -13,7 +13,7 @@ pub struct OrderOptions {
     /// Whether members of long chains are spread over the block, between transactions of equal standing that do not depend on them.
     pub spreading: bool,
     /// By so much, in basis points, tips per gas may differ for transactions to count as equal. With 0 only those that pay exactly the same are
-    /// exchanged. What a block earns by tips is at least this much below what it would earn by fees alone, reckoned with expected gas.
+    /// exchanged. What a block earns by tips is at most this much below what it would earn by fees alone, reckoned with expected gas.
     pub tip_tolerance: u16,
     /// Cores that a chain shall not keep waiting: chains up to the block's gas divided by this make way for nobody.
     pub cores: u16,
@@ -30,11 +30,6 @@ impl OrderOptions {
 
     /// For parallel execution: among equals, what is contended makes way.
     pub const PARALLEL: Self = Self { selection: true, ..Self::FEES };
-
-    /// Whether anything but fees counts.
-    pub const fn is_active(&self) -> bool {
-        self.selection || self.spreading
-    }
 }
 
 impl Default for OrderOptions {

@@ -52,6 +52,7 @@ fn items(drawn: &[Drawn]) -> Items {
             blob_gas: if *has_blob { 131_072 } else { 0 },
             room: gas + gas / 8,
             gas,
+            is_measured: true,
             // Steps of two percent, so that tolerances matter.
             tip: 1_000_000_000 + u128::from(*tip) * 20_000_000,
             is_known: *is_known,
@@ -182,7 +183,7 @@ fn equals(is_chained: impl Iterator<Item = bool>) -> Items {
         let touches = (from, items.touches.len() as u32);
         let sender = items.list.len() as u32;
         let (gas_limit, room, gas) = (100_000, 100_000, 100_000);
-        items.list.push(Item { sender, gas_limit, blob_gas: 0, room, gas, tip: 1, is_known: true, touches });
+        items.list.push(Item { sender, gas_limit, room, gas, tip: 1, is_known: true, touches, ..Item::default() });
         items.senders += 1;
     }
     items
