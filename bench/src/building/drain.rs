@@ -128,7 +128,7 @@ impl Site {
         let spec = spec_of(&Rules::prague());
         let genesis = genesis(&spec, pool.snapshot.to_change(), size.block_gas);
         let database = Database::in_memory(&genesis, Default::default())?;
-        // From three threads on the engine predicts, which is what ordering goes by.
+        // With several threads the engine learns what calls touch, which is what ordering goes by.
         let execution = EngineConfig { threads: 3, lessons_per_block: 4096, ..EngineConfig::default() };
         let options = ChainOptions { execution, order: policy.options, ..ChainOptions::default() };
         let chain = Chain::new(database, spec.clone(), options)?;

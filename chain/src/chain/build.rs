@@ -201,6 +201,7 @@ mod tests {
     #[test]
     fn the_chain_learns_from_its_blocks_where_predictions_are_used() {
         assert!(learned(4) > 0);
-        assert_eq!(learned(2), 0, "with two threads nothing is predicted, so nothing is recorded");
+        assert!(learned(2) > 0);
+        assert_eq!(learned(1), 0, "with one thread nothing is predicted, so nothing is recorded");
     }
 }

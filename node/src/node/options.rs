@@ -214,7 +214,7 @@ pub(crate) struct EngineOptions {
 pub(crate) struct BuilderOptions {
     /// Which transactions a block takes, and in which order: the best tips first, always. `parallel`: of those that pay the same, calls that would make the block one long
     /// chain (mints of one collection, swaps in one pool) share it with others; when more is waiting than fits, some of them wait for a later block, four blocks at most.
-    /// `fees`: who was sent first comes first. Needs three threads, from which on the node learns what calls touch; what is not known keeps its place.
+    /// `fees`: who was sent first comes first. Needs two threads, from which on the node learns what calls touch; what is not known keeps its place.
     #[arg(id = "builder.order", long = "builder.order", value_name = "ORDER", value_enum, default_value_t = BuilderOrder::Parallel)]
     pub(crate) order: BuilderOrder,
 
