@@ -159,7 +159,7 @@ pub fn markdown(report: &BuildingReport) -> String {
         8 % 1.5, 8 % 0.1, the others anything between 0.01 and 10. *Longest chains* are those of the blocks in turn, in gas, from a traced serial execution; B0 and B1 the bounds on the \
         speed-up over all blocks by gas (B1: list schedule), at {:?} cores; *tips* are in per cent of those by fees alone, where a block of another order need not hold the same transactions; *waits* are blocks until a transaction is in one, mean. \
         *Passed over* and *moved* are transactions, by block. `fees` is the order of fees alone; `spreading` changes the order within a block only, `selection` which transactions of equal tips are in it, `5 %` says that tips \
-        count as equal within that.\n{}",
+        count as equal within that. Where an order moves and passes over nothing, its blocks are those of `fees`: how far their ratios lie apart tells how noisy the machine was, and what smaller differences are worth.\n{}",
         machine.commit,
         machine.processor,
         machine.cores,
