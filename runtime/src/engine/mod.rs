@@ -31,8 +31,10 @@ mod records;
 mod reliability;
 mod report;
 mod slots;
+mod step;
 mod stretches;
 mod timeline;
+mod transfer_block;
 mod transfer_run;
 mod worker;
 
@@ -62,8 +64,8 @@ use records::RecordPool;
 use revm::{DatabaseRef, primitives::hardfork::SpecId};
 use slots::TransactionSlot;
 use std::sync::Arc;
+use stretches::TransferMemory;
 use timeline::Timeline;
-use transfer_run::RunMemory;
 use worker::Shared;
 
 /// Executes blocks. It keeps threads, memory and what it has learned from block to block; none of that changes results.
@@ -76,7 +78,7 @@ pub struct Engine {
     memories: Vec<Option<WorkerMemory>>,
     slots: Vec<TransactionSlot>,
     records: RecordPool,
-    runs: RunMemory,
+    transfers: TransferMemory,
     pace: Pace,
     lessons: Lessons,
     /// Hashes that the planner has computed for its predictions.
@@ -123,7 +125,7 @@ impl Engine {
             config,
             slots: Vec::new(),
             records: RecordPool::default(),
-            runs: RunMemory::default(),
+            transfers: TransferMemory::default(),
             pace: Pace::default(),
             lessons: Lessons::default(),
         })
@@ -282,7 +284,7 @@ impl Engine {
             self.planner.take().unwrap_or_else(|| Planner::new(self.hashes.clone())),
             check,
         );
-        stretches::execute(&mut shared, self.pool.as_ref(), &mut self.runs, &mut self.memories);
+        stretches::execute(&mut shared, self.pool.as_ref(), &mut self.transfers, &mut self.memories);
         self.pace = shared.block.pace;
         let (slots, timeline, mut ledger, mut planner) = shared.finish();
         let plan = planner.summary;
@@ -315,7 +317,11 @@ impl Engine {
         if let Some(mismatch) = ledger.check.and_then(ListCheck::finish) {
             return Err(Doubt(format!("the supplied access list is wrong: {mismatch}")));
         }
-        let diff = collect::state_diff(state, self.pool.as_ref());
+        let mut diff = collect::state_diff(state, self.pool.as_ref());
+        if !ledger.settled.is_empty() {
+            ledger.settled.append(&mut diff.accounts);
+            diff.accounts = ledger.settled;
+        }
         let access_list = match hints {
             AccessHints::Exact(supplied) => outputs.access_list.then(|| supplied.clone()),
             AccessHints::Predicted => list

@@ -108,7 +108,8 @@ impl BlockState {
         }
     }
 
-    pub(super) fn hash(&self, address: &Address) -> u64 {
+    /// Hash of an address, the same for the whole life of this state.
+    pub(crate) fn hash(&self, address: &Address) -> u64 {
         self.hasher.address(address)
     }
 
