@@ -61,8 +61,6 @@ pub(crate) struct Planner {
     keccak: KeccakCache,
     prediction: Prediction,
     edges: Vec<(u32, u32, Until)>,
-    /// Called by the last transactions that are no plain transfers, as a ring.
-    neighbours: [Address; NEIGHBOURS],
     /// Of the batch: class and predicted gas.
     planned: Vec<(Class, u64)>,
     longest: Vec<u64>,
@@ -103,7 +101,6 @@ impl Planner {
         self.summary = PlanSummary::default();
         self.recorded = 0;
         self.writers.clear();
-        self.neighbours = Default::default();
     }
 
     /// Plans the next batch and starts what can start.
@@ -183,7 +180,6 @@ impl Planner {
             TxKind::Create => KECCAK_EMPTY,
         };
         let shape = shape(block, position as usize, code_hash);
-        self.neighbours[position as usize % NEIGHBOURS] = shape.to.unwrap_or_default();
         if ordered {
             self.ask_for_recording(block, predictor, config, position, &shape);
             return Ok((Class::Ordered, tx.gas_limit(), true));
@@ -194,7 +190,7 @@ impl Planner {
             predictor.predict(&shape, &view, &mut self.keccak, &mut prediction);
         } else {
             let outline = predictor.outline(&shape);
-            if outline.contended && config.threads > 1 && self.is_among_its_like(&shape) {
+            if outline.contended && config.threads > 1 && is_among_its_like(block, position as usize) {
                 predictor.predict_contended(&shape, &view, &mut self.keccak, &mut prediction);
             } else {
                 prediction.clear();
@@ -224,12 +220,6 @@ impl Planner {
         let gas = prediction.gas.clamp(21_000, tx.gas_limit().max(21_000));
         self.prediction = prediction;
         Ok((Class::Ahead, gas, known))
-    }
-
-    /// Whether transactions nearby call the same contract.
-    fn is_among_its_like(&self, shape: &TransactionShape<'_>) -> bool {
-        let same = self.neighbours.iter().filter(|called| Some(**called) == shape.to).count();
-        same >= SAME_NEIGHBOURS
     }
 
     fn ask_for_recording(
@@ -360,6 +350,15 @@ impl Planner {
         queue.push(ready);
         queue.notify();
     }
+}
+
+/// Whether transactions nearby, before or after, call the same contract.
+fn is_among_its_like(block: &BlockContext<'_>, position: usize) -> bool {
+    let transactions = block.block.transactions();
+    let to = transactions[position].to();
+    let end = (position + NEIGHBOURS / 2).min(transactions.len());
+    let near = &transactions[end.saturating_sub(NEIGHBOURS)..end];
+    near.iter().filter(|other| other.to() == to).count() >= SAME_NEIGHBOURS
 }
 
 /// The transaction at `position`, as the predictor sees it.
