@@ -5,6 +5,7 @@
 
 pub mod baseline;
 pub mod chain;
+pub mod cold;
 pub mod contracts;
 pub mod defi_chain;
 pub mod digest;
