@@ -89,7 +89,12 @@ fn cpu_time() -> Duration {
 }
 
 /// Milliseconds and CPU seconds of one execution, its result checked.
-pub(crate) fn once(side: &mut dyn Side, position: usize, case: &Case, expected: Digest) -> Result<(f64, f64), MeasureError> {
+pub(crate) fn once(
+    side: &mut dyn Side,
+    position: usize,
+    case: &Case,
+    expected: Digest,
+) -> Result<(f64, f64), MeasureError> {
     let name = side.name();
     let failed = |source| MeasureError::Side { side: name, block: case.name.clone(), source };
     let mut cpu = Duration::ZERO;

@@ -32,6 +32,9 @@ struct Arguments {
     /// Rounds; every side runs once in each.
     #[arg(long, default_value_t = 10)]
     rounds: usize,
+    /// Blocks of a profile that are measured at most.
+    #[arg(long, default_value_t = 12)]
+    blocks: usize,
     /// Times that a read from the disk is asked to take, in microseconds.
     #[arg(long, value_delimiter = ',', default_value = "100,20,500")]
     delay: Vec<u64>,
@@ -91,6 +94,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
                 size: arguments.size,
                 seed: arguments.seed,
                 rounds: arguments.rounds,
+                blocks: arguments.blocks,
                 readers: arguments.readers,
                 engines: arguments.engines.clone(),
                 delay: Duration::from_micros(*delay),

@@ -33,8 +33,7 @@ impl EngineSide {
         disks: Vec<Arc<DelayedSnapshot>>,
         predictors: Option<Vec<Vec<u8>>>,
     ) -> Result<Self, String> {
-        let config = EngineConfig { threads, learning: Learning::Off, ..EngineConfig::default() };
-        let _ = readers;
+        let config = EngineConfig { threads, readers, learning: Learning::Off, ..EngineConfig::default() };
         let engine = Engine::new(config).map_err(|error| error.to_string())?;
         let reports = vec![ScheduleReport::default(); disks.len()];
         Ok(Self { engine, disks, predictors, prepared: None, reports })
@@ -45,7 +44,7 @@ impl Side for EngineSide {
     fn name(&self) -> String {
         let config = self.engine.config();
         let knowledge = if self.predictors.is_some() { "warm" } else { "cold" };
-        format!("engine, {} thread(s), {knowledge}", config.threads)
+        format!("engine, {} + {}, {knowledge}", config.threads, config.readers)
     }
 
     fn prepare(&mut self, position: usize) -> Result<(), SideError> {

@@ -2,11 +2,11 @@
 
 use super::{DelayedSnapshot, EngineSide, SerialSide};
 use crate::{
-    engine::Knowledge,
+    engine::{self, Knowledge},
     figures::Spread,
     harness::{self, MeasureError, expectations, once, preparations},
     side::Side,
-    workload::{self, Profile, Size},
+    workload::{self, Profile, Size, Workload},
 };
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
@@ -23,6 +23,8 @@ pub struct Plan {
     pub seed: u64,
     /// Rounds; every side runs once in each.
     pub rounds: usize,
+    /// Blocks of a profile that are measured at most, taken evenly from all of it; what the engine learned from is all others.
+    pub blocks: usize,
     /// Reader threads of the serial side that has some.
     pub readers: usize,
     /// Engines: threads that execute, threads that read ahead, and what is known beforehand.
@@ -105,28 +107,48 @@ fn start(error: impl ToString) -> MeasureError {
     MeasureError::Start(error.to_string())
 }
 
+/// Predictors for the chosen blocks, each learned from other blocks.
+fn learned(
+    profile: &Profile,
+    workload: &Workload,
+    chosen: &[usize],
+    plan: &Plan,
+) -> Result<Vec<Vec<u8>>, MeasureError> {
+    if workload.cases.len() == 1 {
+        let (size, seed) = (plan.size, plan.seed);
+        let plan = harness::Plan { size, seed, pairs: plan.rounds, threads: Vec::new(), knowledge: Vec::new() };
+        let saved = preparations(profile, workload, &plan, Knowledge::Warm)?;
+        return Ok(saved.into_iter().map(|preparation| preparation.predictor.unwrap_or_default()).collect());
+    }
+    let learned = |position: &usize| {
+        let others = workload.cases.iter().enumerate().filter(|(other, _)| other != position).map(|(_, case)| case);
+        engine::learn(others, 1).map_err(|source| MeasureError::Side {
+            side: "the learning engine".to_owned(),
+            block: workload.cases[*position].name.clone(),
+            source,
+        })
+    };
+    chosen.iter().map(learned).collect()
+}
+
 /// Measures one profile, telling `progress` what it is at.
 pub fn measure(profile: &Profile, plan: &Plan, progress: &mut dyn FnMut(&str)) -> Result<ColdFigures, MeasureError> {
     progress("building the blocks");
     let workload = workload::build(profile.name, plan.size, plan.seed)?;
-    let cases = &workload.cases;
+    let total = workload.cases.len();
+    let chosen: Vec<usize> =
+        (0..total.min(plan.blocks)).map(|number| number * total / plan.blocks.min(total)).collect();
+    let cases = &chosen.iter().map(|position| workload.cases[*position].clone()).collect::<Vec<_>>();
     let expected = expectations(cases)?;
     let disks = |delay: Duration| -> Vec<_> {
         let disk = |case: &workload::Case| Arc::new(DelayedSnapshot::new(case.snapshot.clone(), delay, plan.depth));
         cases.iter().map(disk).collect()
     };
     let cold = disks(plan.delay);
-    let predictors = if plan.engines.iter().any(|(_, _, knowledge)| *knowledge == Knowledge::Warm) {
+    let is_warm = |(_, _, knowledge): &(usize, usize, Knowledge)| *knowledge == Knowledge::Warm;
+    let predictors = if plan.engines.iter().any(is_warm) {
         progress("learning from other blocks");
-        let plan = harness::Plan {
-            size: plan.size,
-            seed: plan.seed,
-            pairs: plan.rounds,
-            threads: Vec::new(),
-            knowledge: Vec::new(),
-        };
-        let saved = preparations(profile, &workload, &plan, Knowledge::Warm)?;
-        saved.into_iter().map(|preparation| preparation.predictor.unwrap_or_default()).collect()
+        learned(profile, &workload, &chosen, plan)?
     } else {
         Vec::new()
     };
@@ -193,9 +215,9 @@ pub fn measure(profile: &Profile, plan: &Plan, progress: &mut dyn FnMut(&str)) -
             },
         })
         .collect();
-    let (slept, reads) = samples.iter().fold((0.0, 0.0), |(slept, reads), sample| {
-        (slept + sample.slept.as_secs_f64(), reads + sample.reads as f64)
-    });
+    let (slept, reads) = samples
+        .iter()
+        .fold((0.0, 0.0), |(slept, reads), sample| (slept + sample.slept.as_secs_f64(), reads + sample.reads as f64));
     Ok(ColdFigures {
         profile: profile.name.to_owned(),
         delay_us: plan.delay.as_secs_f64() * 1e6,

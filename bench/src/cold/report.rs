@@ -101,7 +101,13 @@ pub fn markdown(report: &Report) -> String {
     );
     text.push_str(EXPLANATION);
     for figures in &report.figures {
-        let _ = writeln!(text, "## {} at {:.0} µs\n\n{}.\n", figures.profile, figures.delay_us, heading(figures, report.readers));
+        let _ = writeln!(
+            text,
+            "## {} at {:.0} µs\n\n{}.\n",
+            figures.profile,
+            figures.delay_us,
+            heading(figures, report.readers)
+        );
         markdown_table(&mut text, &HEADINGS, &rows(figures));
     }
     if !report.skipped.is_empty() {

@@ -59,6 +59,9 @@ pub struct EngineConfig {
     pub lessons_per_block: usize,
     /// Bytes of the shared cache of precompile results; zero turns it off.
     pub precompile_cache_bytes: usize,
+    /// Threads that read ahead what transactions will touch, beside those that execute; zero for none. For parent states on a disk: a reader
+    /// spends its time waiting, so there may be many more of them than cores. A state in memory gains nothing from it.
+    pub readers: usize,
 }
 
 impl Default for EngineConfig {
@@ -76,14 +79,20 @@ impl Default for EngineConfig {
             learning: Learning::default(),
             lessons_per_block: 128,
             precompile_cache_bytes: 16 << 20,
+            readers: 0,
         }
     }
 }
 
 impl EngineConfig {
-    /// Whether the planner predicts what transactions access. If not, there is nothing to be learned for.
+    /// Whether the planner predicts what transactions access.
     pub fn predicts(&self) -> bool {
         self.threads >= self.predict_from_threads || self.mode == Mode::Forced
+    }
+
+    /// Whether anybody asks the predictor. If not, there is nothing to be learned for.
+    pub fn asks_predictor(&self) -> bool {
+        self.predicts() || self.readers > 0
     }
 }
 
