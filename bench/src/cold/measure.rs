@@ -50,6 +50,8 @@ pub struct Row {
     pub against_serial: Spread,
     /// By how much it is quicker than serial revm with threads that read ahead.
     pub against_reading_ahead: Spread,
+    /// The same, block by block: median and quartiles over the blocks of each block's median.
+    pub over_blocks: Spread,
     /// Transactions executed again, in the last round.
     pub again: u32,
 }
@@ -83,6 +85,8 @@ impl ColdFigures {
 #[derive(Debug, Default)]
 struct Samples {
     ms: Vec<f64>,
+    /// Of each block.
+    block_ms: Vec<Vec<f64>>,
     cpu: f64,
     reads: u64,
     slept: Duration,
@@ -159,7 +163,8 @@ pub fn measure(profile: &Profile, plan: &Plan, progress: &mut dyn FnMut(&str)) -
         sides.push(Kind::Engine(EngineSide::new(*threads, *readers, cold.clone(), known).map_err(start)?));
     }
 
-    let mut samples: Vec<Samples> = sides.iter().map(|_| Samples::default()).collect();
+    let mut samples: Vec<Samples> =
+        sides.iter().map(|_| Samples { block_ms: vec![Vec::new(); cases.len()], ..Samples::default() }).collect();
     for round in 0..plan.rounds + WARM_UP {
         progress(&format!("round {round} of {}", plan.rounds + WARM_UP - 1));
         let mut order: Vec<usize> = (0..sides.len()).collect();
@@ -172,6 +177,9 @@ pub fn measure(profile: &Profile, plan: &Plan, progress: &mut dyn FnMut(&str)) -
                 let run = once(sides[number].side(), position, case, expected[position].0)?;
                 let stats = cold[position].stats();
                 (ms, cpu) = (ms + run.0, cpu + run.1);
+                if round >= WARM_UP {
+                    samples[number].block_ms[position].push(run.0);
+                }
                 (reads, slept) = (reads + stats.reads, slept + stats.slept);
             }
             if round >= WARM_UP {
@@ -198,6 +206,11 @@ pub fn measure(profile: &Profile, plan: &Plan, progress: &mut dyn FnMut(&str)) -
     let against = |base: &Samples, side: &Samples| {
         Spread::of(base.ms.iter().zip(&side.ms).map(|(base, side)| base / side).collect())
     };
+    let over_blocks = |base: &Samples, side: &Samples| {
+        let median =
+            |base: &Vec<f64>, side: &Vec<f64>| Spread::of(base.iter().zip(side).map(|(a, b)| a / b).collect()).median;
+        Spread::of(base.block_ms.iter().zip(&side.block_ms).map(|(base, side)| median(base, side)).collect())
+    };
     let rounds = plan.rounds as f64;
     let rows = sides
         .iter_mut()
@@ -209,6 +222,7 @@ pub fn measure(profile: &Profile, plan: &Plan, progress: &mut dyn FnMut(&str)) -
             reads: sample.reads as f64 / rounds,
             against_serial: against(&samples[0], sample),
             against_reading_ahead: against(&samples[1], sample),
+            over_blocks: over_blocks(&samples[1], sample),
             again: match side {
                 Kind::Serial(_) => 0,
                 Kind::Engine(side) => side.reports.iter().map(|report| report.re_executions).sum(),

@@ -6,8 +6,16 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use std::fmt::Write;
 
-const HEADINGS: [&str; 7] =
-    ["side", "ms", "against serial", "against serial reading ahead", "reads", "CPU ms", "again"];
+const HEADINGS: [&str; 8] = [
+    "side",
+    "ms",
+    "against serial",
+    "against serial reading ahead",
+    "the same over blocks",
+    "reads",
+    "CPU ms",
+    "again",
+];
 
 /// Everything that was measured.
 #[derive(Clone, Debug, Serialize)]
@@ -44,6 +52,7 @@ fn rows(figures: &ColdFigures) -> Vec<Vec<String>> {
                 format!("{:.1}", row.ms),
                 ratio(&row.against_serial),
                 ratio(&row.against_reading_ahead),
+                ratio(&row.over_blocks),
                 format!("{:.0}", row.reads),
                 format!("{:.1}", row.cpu_ms),
                 row.again.to_string(),
@@ -128,6 +137,8 @@ with T threads that execute and N that read ahead, cold (knows nothing) or warm 
 the clock. Receipts and state change of every run are compared with those of serial revm.
 
 The *disk floor* is what the reads of plain serial execution take when N threads do nothing but wait for them: no side with N readers can be much quicker, and \
-where serial execution with read-ahead is already near it, nothing else can be much quicker than that. *again* counts transactions executed a second time.
+where serial execution with read-ahead is already near it, nothing else can be much quicker than that. *The same over blocks* takes each block's \
+own ratio, and of those the median and the quartiles: of several blocks one with a single very long transaction may outweigh all others in the sum. *again* counts \
+transactions executed a second time.
 
 ";
