@@ -123,7 +123,7 @@ impl Engine {
             predictor: RwLock::new(Predictor::new(PredictorConfig::default())),
             state: None,
             memories: Vec::new(),
-            hashes: config.asks_predictor().then(Arc::default),
+            hashes: (config.predicts() || config.readers > 0).then(Arc::default),
             planner: None,
             precompile_cache: new_precompile_cache(&config),
             config,
