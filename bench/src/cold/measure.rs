@@ -95,14 +95,14 @@ struct Samples {
 #[derive(Debug)]
 enum Kind {
     Serial(SerialSide),
-    Engine(EngineSide),
+    Engine(Box<EngineSide>),
 }
 
 impl Kind {
     fn side(&mut self) -> &mut dyn Side {
         match self {
             Self::Serial(side) => side,
-            Self::Engine(side) => side,
+            Self::Engine(side) => &mut **side,
         }
     }
 }
@@ -160,7 +160,8 @@ pub fn measure(profile: &Profile, plan: &Plan, progress: &mut dyn FnMut(&str)) -
     let mut sides = vec![serial(0)?, serial(plan.readers)?];
     for (threads, readers, knowledge) in &plan.engines {
         let known = (*knowledge == Knowledge::Warm).then(|| predictors.clone());
-        sides.push(Kind::Engine(EngineSide::new(*threads, *readers, cold.clone(), known).map_err(start)?));
+        let side = EngineSide::new(*threads, *readers, cold.clone(), known).map_err(start)?;
+        sides.push(Kind::Engine(Box::new(side)));
     }
 
     let mut samples: Vec<Samples> =
