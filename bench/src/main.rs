@@ -30,6 +30,7 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
     name = "braid-bench",
     after_help = "Examples:\n  \
         braid-bench --list\n  \
+        braid-bench defi-mix --size 30M,100M --knowledge cold,warm,exact\n  \
         braid-bench transfers-independent erc20-independent --size 1G --threads 1,2\n  \
         braid-bench dex mainnet --knowledge cold,warm,exact --report results.md\n  \
         braid-bench --baselines-only --size 30M,1G\n\n\
@@ -154,6 +155,13 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
                 skipped.push((format!("{} {size}", profile.name), error.to_string()));
             }
         }
+    }
+    for figures in measured.iter().filter(|figures| Some(figures.name) == PROFILES.first().map(|profile| profile.name))
+    {
+        println!("{}: {}\n", figures.title(), figures.notes);
+    }
+    for line in report::headline(&measured) {
+        println!("{line}");
     }
     println!("{}", report::terminal(&measured));
     if let Some(path) = &arguments.json {

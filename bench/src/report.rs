@@ -5,6 +5,7 @@ use crate::{
     figures::{EngineFigures, ProfileFigures},
     harness::Plan,
     machine::Machine,
+    workload::PROFILES,
 };
 use comfy_table::{CellAlignment, Table, presets};
 use std::fmt::Write;
@@ -126,6 +127,32 @@ pub(crate) fn markdown_table(text: &mut String, headings: &[&str], rows: &[Vec<S
     text.push('\n');
 }
 
+/// The headline: what the first profile of the table, the mix measured on mainnet, came to. Nothing when it was not measured.
+pub fn headline(profiles: &[ProfileFigures]) -> Vec<String> {
+    let headline = PROFILES.first().map(|profile| profile.name);
+    let mut lines = Vec::new();
+    for profile in profiles.iter().filter(|profile| Some(profile.name) == headline) {
+        for engine in &profile.engine {
+            let (comparison, milliseconds) = (&engine.comparison, engine.comparison.b_ms);
+            lines.push(format!(
+                "{}, {} thread(s), {}: {:.2}× serial revm ({:.2}–{:.2}; bounds {:.2} / {:.2} / {:.2}), {:.2} Ggas/s, {:.1} thousand transactions/s",
+                profile.title(),
+                engine.threads,
+                engine.knowledge,
+                comparison.ratio.median,
+                comparison.ratio.low,
+                comparison.ratio.high,
+                engine.limits.b0,
+                engine.limits.b1,
+                engine.limits.b2,
+                profile.gas as f64 / milliseconds / 1e6,
+                profile.transactions as f64 / milliseconds,
+            ));
+        }
+    }
+    lines
+}
+
 /// How much of the way from no prediction to perfect prediction was made by what was learned: `(S − S_cold) / (B1 − S_cold)`.
 pub fn gaps_closed(profile: &ProfileFigures) -> Vec<String> {
     let mut lines = Vec::new();
@@ -201,6 +228,14 @@ pub fn markdown(machine: &Machine, plan: &Plan, profiles: &[ProfileFigures], ski
          * Generated blocks: seed {}. {} pairs of runs in each comparison, order ABBA.\n",
         machine.processor, machine.cores, machine.memory_gib, machine.system, machine.commit, plan.seed, plan.pairs,
     );
+    let lines = headline(profiles);
+    if !lines.is_empty() {
+        text.push_str("## Headline: the mix measured on mainnet\n\n");
+        for line in lines {
+            let _ = writeln!(text, "* {line}");
+        }
+        text.push('\n');
+    }
     text.push_str(EXPLANATION);
     let mut groups: Vec<&str> = Vec::new();
     for profile in profiles {

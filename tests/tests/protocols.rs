@@ -338,7 +338,7 @@ fn cursor_goes_on_with_what_is_planned_meanwhile() {
     });
 }
 
-/// `Run::gather_all` of `runtime/src/engine/transfer_run.rs`: threads take chunks until there are none, and none goes on before all are done.
+/// `Step::together` of `runtime/src/engine/step.rs`: threads take chunks until there are none, and none goes on before all are done.
 struct Gathering {
     gathering: AtomicUsize,
     next: AtomicUsize,

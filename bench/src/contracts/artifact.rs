@@ -39,7 +39,7 @@ fn installed() -> PathBuf {
 
 /// Whether the contracts were installed before, so that no network is needed.
 pub fn is_installed() -> bool {
-    installed().join("artifacts").join("BenchGiant.json").is_file()
+    installed().join("artifacts").join("BenchVault.json").is_file()
 }
 
 /// Fetches and compiles the contracts, unless they are there already. The script prints what it does on stderr.

@@ -1,9 +1,10 @@
 //! What kind of contract a transaction calls.
 //!
 //! The first rule that fits decides: no code at the recipient → plain transfer; EIP-4337 entry points, EIP-7702 transactions and
-//! recipients that delegate → account abstraction; the functions of Safe and of the older multi-signature wallets → multisig; a recipient that hands its whole
+//! recipients that delegate → account abstraction; the functions of Safe and of the older multi-signature wallets → multisig; those of nitro-protocol's
+//! adjudicator → state channel; those that only Aave has, whose pools are proxies all → lending; a recipient that hands its whole
 //! input on with `DELEGATECALL`, or is a minimal proxy (EIP-1167) or names the slots of EIP-1967 in its code → proxy, whatever lies behind it;
-//! the code of ERC-721 or ERC-1155 or a function of an NFT market → NFT; the functions of lending markets; those of exchanges; those of ERC-20; and for
+//! the code of ERC-721 or ERC-1155 or a function of an NFT market → NFT; the functions of other lending markets; those of exchanges; those of ERC-20; and for
 //! a function that none of these lists know, the first pool of Uniswap's kind that it calls. A function is known by its selector, so that
 //! a contract which uses a standard function for something else is in the wrong class, and one with functions of its own that calls no pool
 //! is among the others, as are creations.
@@ -38,13 +39,15 @@ pub enum Class {
     Multisig,
     /// EIP-4337 entry points, and EIP-7702.
     AccountAbstraction,
+    /// Adjudicators of state channels.
+    StateChannel,
     /// Everything else: creations too.
     Other,
 }
 
 impl Class {
     /// All classes, in the order of tables.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::EthTransfer,
         Self::Erc20,
         Self::AmmV2,
@@ -54,6 +57,7 @@ impl Class {
         Self::Proxy,
         Self::Multisig,
         Self::AccountAbstraction,
+        Self::StateChannel,
         Self::Other,
     ];
 
@@ -69,6 +73,7 @@ impl Class {
             Self::Proxy => "proxy",
             Self::Multisig => "multisig",
             Self::AccountAbstraction => "account abstraction",
+            Self::StateChannel => "state channel",
             Self::Other => "other",
         }
     }
@@ -134,8 +139,8 @@ const NFT: [[u8; 4]; 20] = [
     hex!("2eb2c2d6"),
     hex!("a22cb465"),
 ];
-/// Aave v1, v2, v3 and Compound v2, v3: supply, deposit, borrow, repay, withdraw, liquidate, redeem, claim, enter.
-const LENDING: [[u8; 4]; 26] = [
+/// Pools of Aave v1, v2, v3: supply, deposit, borrow, repay, withdraw, liquidate, and flash loans.
+const AAVE: [[u8; 4]; 12] = [
     hex!("617ba037"),
     hex!("e8eda9df"),
     hex!("a415bcad"),
@@ -148,6 +153,9 @@ const LENDING: [[u8; 4]; 26] = [
     hex!("5ceae9c4"),
     hex!("ab9c4b5d"),
     hex!("42b0b77c"),
+];
+/// Other lending markets, as Compound v2 and v3: supply, mint, borrow, repay, liquidate, redeem, claim, enter.
+const LENDING: [[u8; 4]; 14] = [
     hex!("a0712d68"),
     hex!("1249c58b"),
     hex!("db006a75"),
@@ -163,6 +171,9 @@ const LENDING: [[u8; 4]; 26] = [
     hex!("f3fef3a3"),
     hex!("474cf53d"),
 ];
+/// deposit, concludeAndTransferAllAssets, challenge, respond, checkpoint, transferAllAssets of nitro-protocol's adjudicator.
+const CHANNEL: [[u8; 4]; 6] =
+    [hex!("2fb1d270"), hex!("e03cdb0c"), hex!("f198bea9"), hex!("da4cdf73"), hex!("0149b762"), hex!("6c365522")];
 /// Routers and pairs of Uniswap v2: swaps, liquidity, and the functions of a pair.
 const AMM_V2: [[u8; 4]; 23] = [
     hex!("7ff36ab5"),
@@ -253,6 +264,8 @@ impl Classifier {
         });
         match () {
             () if is(&MULTISIG) => Class::Multisig,
+            () if is(&CHANNEL) => Class::StateChannel,
+            () if is(&AAVE) => Class::Lending,
             () if features.is_proxy || hands_on => Class::Proxy,
             () if features.is_nft || is(&NFT) => Class::Nft,
             () if is(&LENDING) && ran.observed.calls.iter().any(|call| call.kind != CallKind::Create) => Class::Lending,
@@ -308,7 +321,8 @@ mod tests {
 
     #[test]
     fn no_selector_is_in_two_lists() {
-        let lists: [&[[u8; 4]]; 7] = [&ENTRY_POINT, &MULTISIG, &NFT, &LENDING, &AMM_V2, &AMM_V3, &ERC20];
+        let lists: [&[[u8; 4]]; 9] =
+            [&ENTRY_POINT, &MULTISIG, &CHANNEL, &AAVE, &NFT, &LENDING, &AMM_V2, &AMM_V3, &ERC20];
         let all: Vec<_> = lists.concat();
         let mut once = all.clone();
         once.sort_unstable();

@@ -267,9 +267,9 @@ recall and precision of slots that were changed, against those predicted to be w
 any prediction and are in none of these figures. *µs / tx*: one thread, the predictor alone, median of five passes; in brackets with the hashes of slots known already, as they \
 are to the execution afterwards. *code read*: before the block, the code of functions that were never seen is read (symbolically, nothing is run); what that costs is stated with the set and is in no other figure. A dash: there is nothing to count.
 
-Classes, the first that fits: no code at the recipient (ETH transfer); EIP-4337 entry points, EIP-7702 (account abstraction); functions of Safe and of older wallets (multisig); a recipient that hands its \
+Classes, the first that fits: no code at the recipient (ETH transfer); EIP-4337 entry points, EIP-7702 (account abstraction); functions of Safe and of older wallets (multisig); functions of nitro-protocol's adjudicator (state channel); functions of Aave's pools (lending, though they are proxies); a recipient that hands its \
 input on with DELEGATECALL, a minimal proxy, or code with the slots of EIP-1967 (proxy, whatever is behind it: USDC is here); code of ERC-721 or ERC-1155, functions of NFT markets (NFT); \
-then functions of lending markets, of Uniswap v2's kind, of v3's and v4's kind, of ERC-20; for functions that no list knows, the first pool that is called. Functions are \
+then functions of other lending markets, of Uniswap v2's kind, of v3's and v4's kind, of ERC-20; for functions that no list knows, the first pool that is called. Functions are \
 recognised by selector: a contract that uses a standard selector for something else is in the wrong class. Creations are among the others.
 
 ";

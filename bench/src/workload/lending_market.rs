@@ -76,7 +76,16 @@ fn ray(thousandths: u64) -> U256 {
 }
 
 impl Market {
+    /// A market over two new tokens.
     pub(super) fn deploy(deployer: &mut Deployer) -> Result<Self, WorkloadError> {
+        Self::deploy_over(deployer, erc20::token)
+    }
+
+    /// A market over two tokens that `token` makes; anyone who sets positions up must be able to mint them.
+    pub(super) fn deploy_over(
+        deployer: &mut Deployer,
+        token: impl Fn(&mut Deployer, &str) -> Result<Address, WorkloadError>,
+    ) -> Result<Self, WorkloadError> {
         let admin = deployer.admin;
         let mut libraries: Vec<(&str, Address)> = Vec::new();
         for name in [
@@ -112,8 +121,7 @@ impl Market {
         let oracle = deployer.deploy("PriceOracle", Vec::new())?;
         deployer.call(admin, provider, Provider::setPriceOracleCall { oracle })?;
 
-        let market =
-            Self { pool, oracle, dollar: erc20::token(deployer, "USDX")?, collateral: erc20::token(deployer, "ETHX")? };
+        let market = Self { pool, oracle, dollar: token(deployer, "USDX")?, collateral: token(deployer, "ETHX")? };
         market.list_assets(deployer, provider, configurator)?;
         market.set_price(deployer, market.dollar, 1)?;
         market.set_price(deployer, market.collateral, 2000)?;

@@ -7,6 +7,7 @@
 mod block_builder;
 mod counters;
 mod defi;
+mod defi_mix;
 mod dex;
 mod dex_multihop;
 mod erc20;
@@ -64,6 +65,9 @@ pub enum WorkloadError {
     /// The mainnet blocks are not there.
     #[error("there are no mainnet blocks at {0}")]
     NoBlocks(PathBuf),
+    /// What was generated cannot be executed.
+    #[error("the generated block cannot be executed: {0}")]
+    Block(Box<dyn std::error::Error + Send + Sync>),
     /// The contracts that the profile deploys could not be had or set up.
     #[error(transparent)]
     Contract(#[from] ContractError),

@@ -25,6 +25,20 @@ pub(super) fn accounts(random: &mut ChaCha12Rng, count: usize) -> Vec<Address> {
         .collect()
 }
 
+/// Lengths of nonce chains, `count` transactions together: `percent` of them in chains whose lengths are by Zipf between 2 and 16,
+/// the rest alone.
+pub(super) fn chain_lengths(random: &mut ChaCha12Rng, count: usize, percent: usize) -> Vec<usize> {
+    let lengths = Zipf::new(15, 1.0);
+    let chained = count * percent / 100;
+    let (mut result, mut total) = (Vec::new(), 0);
+    while total < count {
+        let length = if total < chained { 2 + lengths.sample(random) } else { 1 };
+        result.push(length.min(count - total));
+        total += length;
+    }
+    result
+}
+
 /// Ranks `0..count` with probability proportional to `1 / (rank + 1)^exponent`.
 #[derive(Clone, Debug)]
 pub(super) struct Zipf {

@@ -4,7 +4,7 @@ use super::{
     Profile, Size, Workload, WorkloadError,
     block_builder::{BENEFICIARY, Call, MAX_FEE},
     one_block,
-    sampling::{Zipf, accounts, random},
+    sampling::{accounts, chain_lengths, random},
 };
 use crate::{contracts::genesis, snapshot::Snapshot};
 use alloy_primitives::{Address, U256};
@@ -85,18 +85,10 @@ pub(super) fn nonce_chains_zipf(profile: &Profile, size: Size, seed: u64) -> Res
     let mut random = random(seed, profile.name);
     let count = size.transactions(GAS);
     let people = accounts(&mut random, 2 * count);
-    let lengths = Zipf::new(15, 1.0);
-    let chained = count * 15 / 100;
-    let (mut order, mut chains) = (Vec::with_capacity(count), 0_usize);
-    for payer in people.iter().step_by(2) {
-        let length = if order.len() < chained { 2 + lengths.sample(&mut random) } else { 1 };
-        let length = length.min(count - order.len());
-        order.extend(std::iter::repeat_n(*payer, length));
-        chains += usize::from(length > 1);
-        if order.len() == count {
-            break;
-        }
-    }
+    let lengths = chain_lengths(&mut random, count, 15);
+    let chains = lengths.iter().filter(|length| **length > 1).count();
+    let payers = people.iter().step_by(2).zip(lengths);
+    let mut order: Vec<Address> = payers.flat_map(|(payer, length)| std::iter::repeat_n(*payer, length)).collect();
     order.shuffle(&mut random);
     let calls: Vec<_> = order
         .iter()

@@ -15,6 +15,8 @@ use alloy_sol_types::{SolCall, sol};
 sol! {
     interface RouterV2 {
         function addLiquidity(address tokenA, address tokenB, uint256 amountADesired, uint256 amountBDesired, uint256 amountAMin, uint256 amountBMin, address to, uint256 deadline) external returns (uint256 amountA, uint256 amountB, uint256 liquidity);
+        function swapExactETHForTokens(uint256 amountOutMin, address[] path, address to, uint256 deadline) external payable returns (uint256[] amounts);
+        function swapExactTokensForETH(uint256 amountIn, uint256 amountOutMin, address[] path, address to, uint256 deadline) external returns (uint256[] amounts);
         function swapExactTokensForTokens(uint256 amountIn, uint256 amountOutMin, address[] path, address to, uint256 deadline) external returns (uint256[] amounts);
     }
     interface Positions {
@@ -45,15 +47,23 @@ sol! {
             uint256 amountOutMinimum;
             uint160 sqrtPriceLimitX96;
         }
+        struct ExactInputParams {
+            bytes path;
+            address recipient;
+            uint256 deadline;
+            uint256 amountIn;
+            uint256 amountOutMinimum;
+        }
+        function exactInput(ExactInputParams params) external payable returns (uint256 amountOut);
         function exactInputSingle(ExactInputSingleParams params) external payable returns (uint256 amountOut);
     }
     function approve(address spender, uint256 amount) external returns (bool);
 }
 
 /// Fee tier of all v3 pools, in hundredths of a basis point.
-const FEE: u32 = 3000;
+pub(super) const FEE: u32 = 3000;
 /// Gas limit of a swap of one hop.
-const SWAP_GAS_LIMIT: u64 = 400_000;
+pub(super) const SWAP_GAS_LIMIT: u64 = 400_000;
 
 /// Two tokens with a pool between them.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +88,7 @@ pub(super) struct Uniswap {
     /// What traders call and approve.
     pub(super) router: Address,
     /// What takes liquidity: the router in v2, the position manager in v3.
-    provider: Address,
+    pub(super) provider: Address,
 }
 
 /// Deploys enough tokens that every two of them make `pairs` different pairs, and gives the administrator plenty of each.
@@ -109,20 +119,7 @@ impl Uniswap {
     pub(super) fn deploy(deployer: &mut Deployer, version: Version, pairs: &[Pair]) -> Result<Self, WorkloadError> {
         let admin = deployer.admin;
         let weth = deployer.deploy("WETH9", Vec::new())?;
-        let exchange = match version {
-            Version::V2 => {
-                let factory = deployer.deploy("UniswapV2Factory", arguments(&(admin,)))?;
-                let router = deployer.deploy("UniswapV2Router02", arguments(&(factory, weth)))?;
-                Self { version, router, provider: router }
-            }
-            Version::V3 => {
-                let factory = deployer.deploy("UniswapV3Factory", Vec::new())?;
-                let router = deployer.deploy("SwapRouter", arguments(&(factory, weth)))?;
-                let provider =
-                    deployer.deploy("NonfungiblePositionManager", arguments(&(factory, weth, Address::ZERO)))?;
-                Self { version, router, provider }
-            }
-        };
+        let exchange = Self::without_pools(deployer, version, weth)?;
         let mut tokens: Vec<_> = pairs.iter().flat_map(|pair| [pair.first, pair.second]).collect();
         tokens.sort_unstable();
         tokens.dedup();
@@ -135,8 +132,32 @@ impl Uniswap {
         Ok(exchange)
     }
 
-    /// Opens the pool of a pair at price 1, deep enough that no swap of a block moves it far.
-    fn open(&self, deployer: &mut Deployer, pair: Pair) -> Result<(), WorkloadError> {
+    /// Deploys the exchange over a wrapped ether that is there already.
+    pub(super) fn without_pools(
+        deployer: &mut Deployer,
+        version: Version,
+        weth: Address,
+    ) -> Result<Self, WorkloadError> {
+        let admin = deployer.admin;
+        Ok(match version {
+            Version::V2 => {
+                let factory = deployer.deploy("UniswapV2Factory", arguments(&(admin,)))?;
+                let router = deployer.deploy("UniswapV2Router02", arguments(&(factory, weth)))?;
+                Self { version, router, provider: router }
+            }
+            Version::V3 => {
+                let factory = deployer.deploy("UniswapV3Factory", Vec::new())?;
+                let router = deployer.deploy("SwapRouter", arguments(&(factory, weth)))?;
+                let provider =
+                    deployer.deploy("NonfungiblePositionManager", arguments(&(factory, weth, Address::ZERO)))?;
+                Self { version, router, provider }
+            }
+        })
+    }
+
+    /// Opens the pool of a pair at price 1, deep enough that no swap of a block moves it far. In v3 the first token must have the
+    /// smaller address. The provider must be allowed to take the administrator's tokens.
+    pub(super) fn open(&self, deployer: &mut Deployer, pair: Pair) -> Result<(), WorkloadError> {
         let (admin, depth) = (deployer.admin, ETHER * U256::from(10_000_000));
         match self.version {
             Version::V2 => {

@@ -14,10 +14,10 @@ use super::{
     report::SpanKind,
     slots::Class,
     timeline::Timeline,
-    transfer_run,
+    transfer_block, transfer_run,
 };
 use crate::{
-    Receipt,
+    AccountDiff, Receipt,
     evm::{self, LeanError, LeanEvm},
     state::SnapshotError,
 };
@@ -72,6 +72,8 @@ pub(crate) struct Ledger {
     pub(crate) counters: Counters,
     /// The comparison with a supplied access list.
     pub(crate) check: Option<ListCheck>,
+    /// Changed accounts that are not in the block's state: of a block of plain transfers.
+    pub(crate) settled: Vec<AccountDiff>,
     /// Fees of the plain transfers since the last other transaction (wei).
     pending_fees: Option<U256>,
 }
@@ -174,6 +176,12 @@ impl Ledger {
         self.counters.native += done.transfers as u32;
         self.gas_used += TRANSFER_GAS * done.transfers as u64;
         self.next += done.transfers;
+    }
+
+    /// Takes over what a block of plain transfers did.
+    pub(crate) fn add_block(&mut self, done: transfer_block::Done) {
+        self.add_run(&transfer_run::Done { transfers: self.receipts.len(), fees: done.fees });
+        self.settled = done.accounts;
     }
 
     /// Gas used by all but the native transfers.

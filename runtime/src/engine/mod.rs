@@ -32,8 +32,10 @@ mod records;
 mod reliability;
 mod report;
 mod slots;
+mod step;
 mod stretches;
 mod timeline;
+mod transfer_block;
 mod transfer_run;
 mod worker;
 
@@ -64,8 +66,8 @@ use records::RecordPool;
 use revm::{DatabaseRef, primitives::hardfork::SpecId};
 use slots::TransactionSlot;
 use std::sync::Arc;
+use stretches::TransferMemory;
 use timeline::Timeline;
-use transfer_run::RunMemory;
 use worker::Shared;
 
 /// Executes blocks. It keeps threads, memory and what it has learned from block to block; none of that changes results.
@@ -81,7 +83,7 @@ pub struct Engine {
     memories: Vec<Option<WorkerMemory>>,
     slots: Vec<TransactionSlot>,
     records: RecordPool,
-    runs: RunMemory,
+    transfers: TransferMemory,
     pace: Pace,
     lessons: Lessons,
     /// Hashes that the planner has computed for its predictions.
@@ -129,7 +131,7 @@ impl Engine {
             config,
             slots: Vec::new(),
             records: RecordPool::default(),
-            runs: RunMemory::default(),
+            transfers: TransferMemory::default(),
             pace: Pace::default(),
             lessons: Lessons::default(),
         })
@@ -294,7 +296,8 @@ impl Engine {
             self.readers.as_ref().filter(|_| exact.is_none()).map(|readers| {
                 (readers, ReadAhead::of_block(&mut shared.block, &self.predictor, &self.reader_memories))
             });
-        let mut execute = || stretches::execute(&mut shared, self.pool.as_ref(), &mut self.runs, &mut self.memories);
+        let mut execute =
+            || stretches::execute(&mut shared, self.pool.as_ref(), &mut self.transfers, &mut self.memories);
         match &ahead {
             Some((readers, ahead)) => ahead.during(readers, execute),
             None => execute(),
@@ -331,7 +334,11 @@ impl Engine {
         if let Some(mismatch) = ledger.check.and_then(ListCheck::finish) {
             return Err(Doubt(format!("the supplied access list is wrong: {mismatch}")));
         }
-        let diff = collect::state_diff(state, self.pool.as_ref());
+        let mut diff = collect::state_diff(state, self.pool.as_ref());
+        if !ledger.settled.is_empty() {
+            ledger.settled.append(&mut diff.accounts);
+            diff.accounts = ledger.settled;
+        }
         let access_list = match hints {
             AccessHints::Exact(supplied) => outputs.access_list.then(|| supplied.clone()),
             AccessHints::Predicted => list

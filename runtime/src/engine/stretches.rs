@@ -3,6 +3,7 @@
 
 use super::{
     ledger::Stop,
+    transfer_block,
     transfer_run::{self, LEAST, NotPlain, RunMemory},
     worker::{self, Shared},
 };
@@ -10,19 +11,32 @@ use crate::evm::WorkerMemory;
 use rayon::ThreadPool;
 use std::time::Instant;
 
+/// Memory for transfers, kept from block to block.
+#[derive(Debug, Default)]
+pub(crate) struct TransferMemory {
+    blocks: transfer_block::Memory,
+    runs: RunMemory,
+}
+
 /// Executes and commits all transactions, or as far as the ledger's `stop`.
 pub(crate) fn execute(
     shared: &mut Shared<'_>,
     pool: Option<&ThreadPool>,
-    run_memory: &mut RunMemory,
+    memory: &mut TransferMemory,
     worker_memories: &mut [Option<WorkerMemory>],
 ) {
     let total = shared.block.len();
     loop {
         let ledger = shared.ledger.get_mut();
+        if shared.block.takes_runs && ledger.next == 0 {
+            let done = transfer_block::execute(&shared.block, &mut ledger.receipts, &mut memory.blocks, pool);
+            if let Some(done) = done {
+                ledger.add_block(done);
+            }
+        }
         if shared.block.takes_runs && transfer_run::starts_at(&shared.block, ledger.next) {
             let (first, gas_used) = (ledger.next, ledger.gas_used);
-            match transfer_run::execute(&shared.block, first, gas_used, &mut ledger.receipts, run_memory, pool) {
+            match transfer_run::execute(&shared.block, first, gas_used, &mut ledger.receipts, &mut memory.runs, pool) {
                 Ok(done) => {
                     ledger.add_run(&done);
                     // Transfers to contracts look plain from outside. Where they are many, looking for runs is a waste.

@@ -5,6 +5,8 @@
 //! transfer as a debit and a credit ([`Part`]), sorted by account; then each account's parts are applied in block order, many accounts at a time. Nothing
 //! is validated afterwards, because nothing was assumed.
 //!
+//! A block of nothing but transfers is done by [`transfer_block`](super::transfer_block) instead, which is quicker still.
+//!
 //! A run ends before the first transaction that is not plainly a transfer between accounts without code: [`gather`](Run::gather) finds that
 //! out before anything is changed. A nonce or balance that turns out wrong later means that the block is invalid, or nearly so, and
 //! the serial oracle decides.
@@ -13,6 +15,7 @@ use super::{
     block_context::BlockContext,
     everybody::everybody,
     native::{self, Envelope, TRANSFER_GAS},
+    step::Step,
 };
 use crate::{
     AccountState, Receipt,
@@ -33,9 +36,6 @@ pub(crate) const LEAST: usize = 512;
 
 /// Transactions that a thread takes at a time.
 const CHUNK: usize = 128;
-
-/// Looks at whether the others are done before offering them the core: some microseconds.
-const LOOKS: u32 = 1_000;
 
 /// One account's part in a transfer. Amounts are in wei; transfers of more than 2^128 wei are not taken apart.
 #[derive(Clone, Copy, Debug)]
@@ -97,8 +97,7 @@ struct Run<'a, 'b> {
     /// Position of the first transaction that is not part of the run.
     end: AtomicUsize,
     next_chunk: AtomicUsize,
-    /// Threads that may be in the middle of a chunk.
-    gathering: AtomicUsize,
+    gathering: Step,
 }
 
 /// Executes the run that starts at `first`, and appends its receipts. All transactions before it must be committed.
@@ -119,7 +118,7 @@ pub(crate) fn execute(
         shards: if threads == 1 { 1 } else { (4 * threads).next_power_of_two() },
         end: AtomicUsize::new(total),
         next_chunk: AtomicUsize::new(0),
-        gathering: AtomicUsize::new(0),
+        gathering: Step::default(),
     };
     let before = receipts.len();
     assert!(receipts.capacity() - before >= total - first, "no room for the receipts of {total} transactions");
@@ -131,7 +130,7 @@ pub(crate) fn execute(
     let fees = Mutex::new(U256::ZERO);
     // Both steps in one: waking the other threads a second time would take as long as a hundred transfers.
     everybody(pool, || {
-        run.gather_all(&chunks);
+        run.gathering.together(|| run.gather(&chunks));
         let end = run.end.load(Ordering::Relaxed);
         let chunks = &chunks[..(end - first).div_ceil(CHUNK)];
         loop {
@@ -157,23 +156,6 @@ pub(crate) fn execute(
 }
 
 impl Run<'_, '_> {
-    /// Takes chunks apart until there are no more, and returns when all threads have.
-    ///
-    /// A thread counts itself before it asks for a chunk. So who finds no chunk left, and then nobody counted, knows that all are done;
-    /// threads that come later find none either.
-    fn gather_all(&self, chunks: &[RwLock<Chunk<'_>>]) {
-        self.gathering.fetch_add(1, Ordering::SeqCst);
-        let leave = LeaveOnDrop(&self.gathering);
-        self.gather(chunks);
-        drop(leave);
-        let mut looks = 0;
-        while self.gathering.load(Ordering::SeqCst) > 0 {
-            // The others are within one chunk of the end, unless the system has taken their core away.
-            looks += 1;
-            if looks < LOOKS { std::hint::spin_loop() } else { std::thread::yield_now() }
-        }
-    }
-
     /// Takes chunks apart until the run ends.
     fn gather(&self, chunks: &[RwLock<Chunk<'_>>]) {
         let mut memory = Gathering::default();
@@ -286,15 +268,6 @@ impl Run<'_, '_> {
 /// The committed state of an account.
 fn state_of(account: &AccountEntry) -> Option<AccountState> {
     if account.version() == 0 { account.base } else { account.committed().state }
-}
-
-/// Counts a thread out, also if it panics: the others wait for it.
-struct LeaveOnDrop<'a>(&'a AtomicUsize);
-
-impl Drop for LeaveOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
 }
 
 /// Applies the parts of one shard, up to position `end`. Returns the sum of the fees for the beneficiary (wei).

@@ -121,7 +121,8 @@ impl BlockState {
         shard.index.find(hash, |(_, entry)| entry.slot == *slot && entry.account.is(account)).map(|(_, entry)| *entry)
     }
 
-    pub(super) fn hash(&self, address: &Address) -> u64 {
+    /// Hash of an address, the same for the whole life of this state.
+    pub(crate) fn hash(&self, address: &Address) -> u64 {
         self.hasher.address(address)
     }
 

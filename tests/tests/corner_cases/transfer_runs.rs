@@ -209,3 +209,29 @@ fn a_run_that_does_not_fit_into_the_block_is_refused() {
     refuse(&state(), &block);
     run(&state(), &strangers(BlockBuilder::new("Cancun").gas_limit(21_000 * MANY), 0..MANY));
 }
+
+#[test]
+fn withdrawals_and_system_accounts_meet_a_block_of_transfers() {
+    let system = alloy_eips::eip4788::SYSTEM_ADDRESS;
+    let others = [key(3).address, stranger(7), stranger(MANY + 7)];
+    let mut block = strangers(BlockBuilder::new("Prague"), 0..MANY).call(&key(5), pay(system, 9));
+    for account in others {
+        block = block.withdrawal(account, 2);
+    }
+    let after = run(&state(), &block);
+    let gwei = U256::from(1_000_000_000);
+    assert_eq!(after.balance(stranger(7)), gwei * U256::from(2) + U256::from(1));
+    assert_eq!(after.balance(stranger(MANY + 7)), gwei * U256::from(2));
+    assert_eq!(after.balance(system), number(9));
+    assert_eq!(after.nonce(key(3).address), MANY.div_ceil(12));
+}
+
+#[test]
+fn a_block_of_transfers_with_one_that_is_not_plain_at_the_end() {
+    let mut state = state();
+    state.deploy(CONTRACT, counter(), &[]);
+    let block = strangers(BlockBuilder::new("Prague"), 0..2 * MANY).call(&key(4), pay(CONTRACT, 1).gas(100_000));
+    let after = run(&state, &strangers(block, 2 * MANY..2 * MANY + 9));
+    assert_eq!(after.balance(CONTRACT), number(1));
+    assert_eq!(after.balance(stranger(2 * MANY + 8)), number(1));
+}
