@@ -4,6 +4,7 @@
 //! Start at [`workload`] for what is measured, [`baseline`] for what it is measured against.
 
 pub mod baseline;
+pub mod building;
 pub mod chain;
 pub mod cold;
 pub mod contracts;

@@ -31,7 +31,7 @@ pub use view::{BlockReceipts, ChainBlock, StateView, TransactionPlace};
 use crate::{
     execution::Executor,
     execution_engine::ForkChoiceState,
-    payload::{GasUse, NoTransactions, PayloadStore, TransactionSource},
+    payload::{GasUse, NoTransactions, PayloadStore, TransactionSource, Waits},
     senders::SenderCache,
 };
 use alloy_primitives::B256;
@@ -77,6 +77,8 @@ pub struct Chain {
     amendments: AtomicU64,
     /// What blocks of our own are filled by.
     gas_use: Mutex<GasUse>,
+    /// Who made way for others in blocks of our own.
+    waits: Mutex<Waits>,
     pub(crate) fork_choice: RwLock<ForkChoiceState>,
     pub(crate) payloads: Mutex<PayloadStore>,
     pub(crate) source: RwLock<Arc<dyn TransactionSource>>,
@@ -105,6 +107,7 @@ impl Chain {
             watchers: Watchers::default(),
             amendments: AtomicU64::new(0),
             gas_use: Mutex::default(),
+            waits: Mutex::default(),
             fork_choice: RwLock::default(),
             payloads: Mutex::default(),
             source: RwLock::new(Arc::new(NoTransactions)),

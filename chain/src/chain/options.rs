@@ -1,5 +1,6 @@
 //! How a chain works.
 
+use crate::payload::OrderOptions;
 use braid_runtime::EngineConfig;
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub struct ChainOptions {
     /// Whether receipts roots before Byzantium are compared. Their receipts hold the state root after every transaction, so these
     /// blocks are executed a second time.
     pub early_receipts: bool,
+    /// How transactions of blocks of our own are chosen and ordered.
+    pub order: OrderOptions,
 }
 
 impl Default for ChainOptions {
@@ -31,6 +34,7 @@ impl Default for ChainOptions {
             blocks_per_commit: 16,
             deepest_branch: 1024,
             early_receipts: true,
+            order: OrderOptions::default(),
         }
     }
 }

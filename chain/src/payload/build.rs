@@ -1,6 +1,9 @@
 //! A block is made: a header that follows from the parent, the candidates that can be executed, and what execution says.
 
-use super::{GasUse, HeaderOverrides, PayloadAttributes};
+use super::{
+    Arrangement, GasUse, HeaderOverrides, OrderOptions, PayloadAttributes, Waits,
+    order::{self, Frame},
+};
 use crate::{
     ChainError, InvalidReason,
     consensus::{gas_limits, next_base_fee, next_difficulty, next_excess_blob_gas, parent_gas_limit},
@@ -18,9 +21,10 @@ use braid_runtime::{
     AccessHints, Block, BlockError, BlockOutcome, ChainSpec, Engine, InvalidBlock, Outputs, RecoveredBlock,
     Transaction,
     oracle::{self, Admission, LeftOut},
+    predict::BlockContext,
 };
 use braid_storage::{ExecutedBlock, Layer, Snapshot};
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 /// A block that was built, and executed on the way.
 #[derive(Clone, Debug)]
@@ -35,6 +39,8 @@ pub struct BuiltPayload {
     pub value: U256,
     /// Candidates that cannot be executed, with the reason. What the same senders sent after them was left out too.
     pub invalid: Vec<(B256, String)>,
+    /// What ordering did, if it looked at the candidates.
+    pub arrangement: Option<Arrangement>,
     /// How often candidates were executed until the block was found: once if all of them could be, at most three times.
     pub passes: u32,
     /// Sum of the difficulties from the first block to this one.
@@ -141,20 +147,22 @@ pub(crate) struct Builder<'a> {
     pub(crate) parent: &'a Snapshot,
     pub(crate) spec: &'a ChainSpec,
     pub(crate) gas_use: &'a mut GasUse,
+    pub(crate) order: &'a OrderOptions,
+    pub(crate) waits: &'a mut Waits,
 }
 
 impl Builder<'_> {
-    /// Makes the block of a template with those of the candidates, in their order, that fit and can be executed.
+    /// Makes the block of a template with those of the candidates that fit and can be executed, in their order but for what the order of blocks is set to change.
     pub(crate) fn build(
         mut self,
         template: Template,
         candidates: Vec<Recovered<Transaction>>,
     ) -> Result<BuiltPayload, ChainError> {
-        let chosen = self.fitting(&template, candidates);
+        let (chosen, arrangement) = self.choose(&template, candidates);
         let Executed { block, outcome, invalid, passes } = self.execute(template.block(chosen))?;
         self.gas_use.learn(block.transactions(), &outcome.receipts);
         let built = self.seal(block, outcome, template.total_difficulty)?;
-        Ok(BuiltPayload { invalid, passes, ..built })
+        Ok(BuiltPayload { invalid, passes, arrangement, ..built })
     }
 
     /// Executes candidates, at most three times: as they are; without those that no longer fit, if those before used more gas than was expected;
@@ -188,24 +196,27 @@ impl Builder<'_> {
         Ok(Executed { block, outcome, invalid, passes: passes + 1 })
     }
 
-    /// The candidates that fit into the block by the gas that they will probably use, and by their blobs.
-    fn fitting(&self, template: &Template, candidates: Vec<Recovered<Transaction>>) -> Vec<Recovered<Transaction>> {
-        let mut gas_left = template.header.gas_limit;
-        let params = self.spec.blob_params(template.header.timestamp);
-        let mut blob_gas_left = params.map_or(0, |params| params.max_blob_gas_per_block());
-        let mut skipped = HashSet::new();
-        let fits = candidates.into_iter().filter(|tx| {
-            let blob_gas = tx.blob_gas_used().unwrap_or_default();
-            let fits = tx.gas_limit() <= gas_left && blob_gas <= blob_gas_left && !skipped.contains(&tx.signer());
-            if fits {
-                gas_left -= self.gas_use.estimate(tx.inner());
-                blob_gas_left -= blob_gas;
-            } else {
-                skipped.insert(tx.signer());
-            }
-            fits
-        });
-        fits.collect()
+    /// The candidates that fit into the block by the gas that they will probably use, and by their blobs, in the order of the block.
+    fn choose(
+        &mut self,
+        template: &Template,
+        candidates: Vec<Recovered<Transaction>>,
+    ) -> (Vec<Recovered<Transaction>>, Option<Arrangement>) {
+        let header = &template.header;
+        let params = self.spec.blob_params(header.timestamp);
+        let frame = Frame {
+            parent: self.parent,
+            block: BlockContext {
+                number: header.number,
+                timestamp: header.timestamp,
+                beneficiary: header.beneficiary,
+                base_fee: template.base_fee(),
+            },
+            gas: header.gas_limit,
+            blob_gas: params.map_or(0, |params| params.max_blob_gas_per_block()),
+        };
+        let Self { engine, gas_use, order, waits, .. } = self;
+        order::arrange(candidates, &frame, engine.predictor(), order, waits, gas_use)
     }
 
     /// Fills the header in with what execution says.
@@ -247,6 +258,7 @@ impl Builder<'_> {
             requests: outcome.requests,
             value,
             invalid: Vec::new(),
+            arrangement: None,
             passes: 1,
             total_difficulty,
         })

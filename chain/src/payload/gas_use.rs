@@ -11,6 +11,8 @@ use braid_runtime::{Receipt, Transaction};
 const CAPACITY: usize = 8192;
 /// By so much an estimate sinks with each call that used less, in 256ths of the difference: it stays near the most that was used lately.
 const SINK: u64 = 16;
+/// The mean of what calls used is that of so many, about.
+const REMEMBERED: u64 = 64;
 /// More candidates than so many times the gas limit are never of use.
 const MOST_SCALE: u64 = 16;
 
@@ -24,11 +26,35 @@ fn called(transaction: &Transaction) -> Called {
     (transaction.to(), transaction.function_selector().copied())
 }
 
+/// What calls of a function used, in gas.
+#[derive(Clone, Copy, Debug)]
+struct Used {
+    /// About the most of late.
+    most: u64,
+    mean: u64,
+    /// Calls that the mean is of.
+    calls: u64,
+}
+
+impl Used {
+    fn first(used: u64) -> Self {
+        Self { most: used, mean: used, calls: 0 }
+    }
+
+    fn add(&mut self, used: u64) {
+        self.most = used.max(self.most - self.most.saturating_sub(used) * SINK / 256);
+        self.calls = (self.calls + 1).min(REMEMBERED);
+        self.mean = (u128::from(self.mean) * u128::from(self.calls - 1) + u128::from(used))
+            .div_euclid(self.calls.into())
+            .try_into()
+            .unwrap_or(u64::MAX);
+    }
+}
+
 /// Gas that calls used lately.
 #[derive(Debug, Default)]
 pub(crate) struct GasUse {
-    /// Gas.
-    used: HashMap<Called, u64>,
+    used: HashMap<Called, Used>,
     /// Limits and use of the transactions in the last block that had any, in gas.
     last: Option<(u64, u64)>,
 }
@@ -40,7 +66,16 @@ impl GasUse {
         if limit <= LEAST_GAS {
             return limit;
         }
-        self.used.get(&called(transaction)).map_or(limit, |used| limit.min(*used))
+        self.used.get(&called(transaction)).map_or(limit, |used| limit.min(used.most))
+    }
+
+    /// Gas that such transactions use on average, if any is known.
+    pub(crate) fn mean(&self, transaction: &Transaction) -> Option<u64> {
+        let limit = transaction.gas_limit();
+        if limit <= LEAST_GAS {
+            return Some(limit);
+        }
+        self.used.get(&called(transaction)).map(|used| limit.min(used.mean))
     }
 
     /// How many times the gas limit of a block is worth looking at, in limits of transactions.
@@ -62,8 +97,7 @@ impl GasUse {
             if self.used.len() >= CAPACITY {
                 self.used.clear();
             }
-            let estimate = self.used.entry(called(transaction)).or_insert(used);
-            *estimate = used.max(*estimate - estimate.saturating_sub(used) * SINK / 256);
+            self.used.entry(called(transaction)).or_insert_with(|| Used::first(used)).add(used);
         }
         if before > 0 {
             self.last = Some((limits, before));
@@ -106,6 +140,8 @@ mod tests {
         // The most that was used lately counts, and is forgotten slowly.
         gas.learn(&[call(1, 100_000)], &receipts(&[24_000]));
         assert_eq!(gas.estimate(&call(1, 100_000)), 39_000);
+        assert_eq!(gas.mean(&call(1, 100_000)), Some(32_000));
+        assert_eq!((gas.mean(&call(1, 30_000)), gas.mean(&call(3, 100_000))), (Some(30_000), None));
         gas.learn(&[call(1, 100_000)], &receipts(&[50_000]));
         assert_eq!(gas.estimate(&call(1, 100_000)), 50_000);
     }

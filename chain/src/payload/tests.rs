@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{CREATE2_DEPLOYER, Chain, ChainOptions, DevGenesis, GenesisFile};
-use alloy_consensus::{SignableTransaction, TxEip1559, transaction::Recovered};
-use alloy_primitives::{Address, Signature, U256};
+use alloy_consensus::{SignableTransaction, Transaction as _, TxEip1559, transaction::Recovered};
+use alloy_primitives::{Address, B256, Signature, U256, hex};
 use braid_runtime::{EngineConfig, Mode, Transaction};
 use braid_storage::Database;
 
@@ -15,11 +15,15 @@ fn account(number: u64) -> Address {
 
 /// A chain on which so many accounts have ether.
 fn chain(rich: u64, mode: Mode) -> Chain {
-    let dev = DevGenesis { accounts: (0..rich).map(account).collect(), gas_limit: GAS_LIMIT, ..DevGenesis::default() };
+    let execution = EngineConfig { mode, threads: 2, ..EngineConfig::default() };
+    chain_with(rich, GAS_LIMIT, ChainOptions { execution, ..ChainOptions::default() })
+}
+
+fn chain_with(rich: u64, gas_limit: u64, options: ChainOptions) -> Chain {
+    let dev = DevGenesis { accounts: (0..rich).map(account).collect(), gas_limit, ..DevGenesis::default() };
     let file = GenesisFile::new(&dev.genesis()).unwrap();
     let database = Database::in_memory(&file.genesis, Default::default()).unwrap();
-    let execution = EngineConfig { mode, threads: 2, ..EngineConfig::default() };
-    Chain::new(database, file.spec, ChainOptions { execution, ..ChainOptions::default() }).unwrap()
+    Chain::new(database, file.spec, options).unwrap()
 }
 
 /// A transaction whose sender is taken as told.
@@ -105,4 +109,60 @@ fn what_does_not_fit_any_more_waits() {
     assert_eq!(built.block.body.transactions, expected);
     assert_eq!(built.invalid.iter().map(|(hash, _)| *hash).collect::<Vec<_>>(), [*poor.tx_hash()]);
     assert_eq!(built.passes, 2);
+}
+
+#[test]
+fn calls_of_one_counter_share_blocks_with_transfers_that_pay_the_same() {
+    const CALLS: u64 = 100;
+    // Adds one to its first slot.
+    const COUNTER: [u8; 8] = hex!("5f546001015f5500");
+    let drained = |order: OrderOptions| {
+        let execution = EngineConfig { threads: 4, ..EngineConfig::default() };
+        let chain = chain_with(4 * CALLS, 3_000_000, ChainOptions { execution, order, ..ChainOptions::default() });
+        let init = [&hex!("67")[..], &COUNTER, &hex!("5f5260086018f3")].concat();
+        let counter = CREATE2_DEPLOYER.create2_from_code(B256::ZERO, &init);
+        let input = [&[0; 32], &init[..]].concat().into();
+        let deployment = TxEip1559 { gas_limit: 200_000, to: CREATE2_DEPLOYER.into(), input, ..TxEip1559::default() };
+        let call = |sender: u64, nonce: u64| {
+            let call = TxEip1559 { nonce, gas_limit: 60_000, to: counter.into(), ..TxEip1559::default() };
+            signed(&chain, account(sender), call)
+        };
+        let mut timestamp = 1000;
+        let mut make = |candidates: Vec<Recovered<Transaction>>| {
+            timestamp += 12;
+            let attributes = PayloadAttributes { timestamp, ..PayloadAttributes::default() };
+            let built = chain.build(chain.head().hash, &attributes, candidates).unwrap();
+            chain.set_head(built.block.layer.block().hash).unwrap();
+            built
+        };
+        make(vec![signed(&chain, account(0), deployment)]);
+        let taught = make((1..20).map(|sender| call(sender, 0)).collect());
+        assert_eq!(taught.senders.len(), 19);
+
+        // Those of each sender belong to two calls.
+        let calls = (0..CALLS).map(|number| call(100 + number / 2, number % 2));
+        let mut waiting: Vec<_> =
+            calls.chain((0..CALLS).map(|number| transfer(&chain, account(200 + number), 0))).collect();
+        let mut blocks = Vec::new();
+        while !waiting.is_empty() {
+            let built = make(waiting.clone());
+            assert!(built.invalid.is_empty() && built.passes == 1 && !built.senders.is_empty());
+            let body = &built.block.body.transactions;
+            waiting.retain(|transaction| !body.iter().any(|taken| taken.tx_hash() == transaction.tx_hash()));
+            let chained = body.iter().filter(|transaction| (**transaction).to() == Some(counter)).count();
+            blocks.push((chained, body.len() - chained, built.arrangement));
+        }
+        assert_eq!(chain.head_block().unwrap().header().number, 2 + blocks.len() as u64);
+        blocks
+    };
+    let plain = drained(OrderOptions::FEES);
+    let ordered = drained(OrderOptions::PARALLEL);
+    let of_first = |blocks: &[(usize, usize, Option<Arrangement>)]| (blocks[0].0, blocks[0].1);
+    assert!(of_first(&plain).0 > CALLS as usize * 9 / 10, "{plain:?}");
+    assert!(of_first(&ordered).0 < CALLS as usize * 3 / 4 && of_first(&ordered).1 > of_first(&plain).1, "{ordered:?}");
+    assert_eq!(ordered.len(), plain.len());
+    let arrangement = ordered[0].2.unwrap();
+    assert_eq!(arrangement.known, arrangement.candidates);
+    assert!(arrangement.passed_over >= of_first(&plain).0 - of_first(&ordered).0);
+    assert!(arrangement.path < arrangement.path_by_fees);
 }

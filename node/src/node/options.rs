@@ -71,6 +71,9 @@ pub(crate) struct NodeOptions {
     pub(crate) engine: EngineOptions,
 
     #[command(flatten)]
+    pub(crate) builder: BuilderOptions,
+
+    #[command(flatten)]
     pub(crate) limits: LimitOptions,
 
     #[command(flatten)]
@@ -203,6 +206,37 @@ pub(crate) struct EngineOptions {
         default_missing_value = ""
     )]
     pub(crate) ipc: Option<PathBuf>,
+}
+
+/// How blocks are built, under the Engine API and on a development chain alike.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Block building")]
+pub(crate) struct BuilderOptions {
+    /// Which transactions a block takes, and in which order: the best tips first, always. `parallel`: of those that pay the same, calls that would make the block one long
+    /// chain (mints of one collection, swaps in one pool) share it with others; when more is waiting than fits, some of them wait for a later block, four blocks at most.
+    /// `fees`: who was sent first comes first. Needs two threads, from which on the node learns what calls touch; what is not known keeps its place.
+    #[arg(id = "builder.order", long = "builder.order", value_name = "ORDER", value_enum, default_value_t = BuilderOrder::Parallel)]
+    pub(crate) order: BuilderOrder,
+
+    /// By how much tips per gas may differ for transactions to count as paying the same, in hundredths of a percent. A block earns at most this part less by tips; 0
+    /// loses nothing.
+    #[arg(
+        id = "builder.tip-tolerance",
+        long = "builder.tip-tolerance",
+        value_name = "BASIS POINTS",
+        default_value_t = 0,
+        value_parser = clap::value_parser!(u16).range(0..=5_000)
+    )]
+    pub(crate) tip_tolerance: u16,
+}
+
+/// The order of transactions that pay the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BuilderOrder {
+    /// First come, first served.
+    Fees,
+    /// What can run side by side.
+    Parallel,
 }
 
 /// Limits.

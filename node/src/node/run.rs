@@ -5,12 +5,13 @@ use super::{
     folder::{DevAccounts, Folder, Opened},
     logging,
     metrics::Metrics,
-    options::NodeOptions,
+    options::{BuilderOrder, NodeOptions},
     secret,
 };
 use crate::SUCCESS;
 use braid_chain::{
     Chain, ChainOptions, ExecutionEngine, MiningMode, Producer, ProducerOptions,
+    payload::OrderOptions,
     pool::{PoolOptions, TransactionPool},
 };
 use braid_rpc::{
@@ -100,8 +101,12 @@ impl Node {
         let cores = || thread::available_parallelism().map_or(1, NonZero::get);
         let threads = options.threads.map_or_else(cores, usize::from);
         let execution = EngineConfig { threads, ..EngineConfig::default() };
-        let chain = Chain::new(database, spec, ChainOptions { execution, ..ChainOptions::default() })
-            .wrap_err("cannot open the chain")?;
+        let chain = Chain::new(
+            database,
+            spec,
+            ChainOptions { execution, order: order_options(options), ..ChainOptions::default() },
+        )
+        .wrap_err("cannot open the chain")?;
         let chain = Arc::new(chain);
         let pool = TransactionPool::new(Arc::clone(&chain), pool_options(options, is_development));
         if !folder.is_temporary() {
@@ -289,6 +294,14 @@ fn pool_options(options: &NodeOptions, is_development: bool) -> PoolOptions {
         Some(most) => PoolOptions { pending: most, ..pool },
         None => pool,
     }
+}
+
+fn order_options(options: &NodeOptions) -> OrderOptions {
+    let order = match options.builder.order {
+        BuilderOrder::Fees => OrderOptions::FEES,
+        BuilderOrder::Parallel => OrderOptions::PARALLEL,
+    };
+    OrderOptions { tip_tolerance: options.builder.tip_tolerance, ..order }
 }
 
 fn producer_options(options: &NodeOptions) -> ProducerOptions {

@@ -28,6 +28,11 @@ use std::sync::{Arc, atomic::Ordering};
 /// Gas that a transaction is taken to use at most. Gas limits may be anything up to 2^64, and sums of them must not overflow.
 const MAX_PLANNED_GAS: u64 = 1 << 36;
 
+/// Transactions that are taken for neighbours, and how many of them must call the same contract before contention in it counts: on few threads
+/// a transaction can only miss what runs beside it.
+const NEIGHBOURS: usize = 32;
+const SAME_NEIGHBOURS: usize = 5;
+
 /// What the plan of a block looks like.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PlanSummary {
@@ -57,6 +62,8 @@ pub(crate) struct Planner {
     keccak: KeccakCache,
     prediction: Prediction,
     edges: Vec<(u32, u32, Until)>,
+    /// Called by the last transactions that are no plain transfers, as a ring.
+    neighbours: [Address; NEIGHBOURS],
     /// Of the batch: class and predicted gas.
     planned: Vec<(Class, u64)>,
     longest: Vec<u64>,
@@ -97,6 +104,7 @@ impl Planner {
         self.summary = PlanSummary::default();
         self.recorded = 0;
         self.writers.clear();
+        self.neighbours = Default::default();
     }
 
     /// Plans the next batch and starts what can start.
@@ -176,6 +184,7 @@ impl Planner {
             TxKind::Create => KECCAK_EMPTY,
         };
         let shape = shape(block, position as usize, code_hash);
+        self.neighbours[position as usize % NEIGHBOURS] = shape.to.unwrap_or_default();
         if ordered {
             self.ask_for_recording(block, predictor, config, position, &shape);
             return Ok((Class::Ordered, tx.gas_limit(), true));
@@ -186,7 +195,7 @@ impl Planner {
             predictor.predict(&shape, &view, &mut self.keccak, &mut prediction);
         } else {
             let outline = predictor.outline(&shape);
-            if outline.contended && config.threads > 1 {
+            if outline.contended && config.threads > 1 && self.is_among_its_like(&shape) {
                 predictor.predict_contended(&shape, &view, &mut self.keccak, &mut prediction);
             } else {
                 prediction.clear();
@@ -216,6 +225,12 @@ impl Planner {
         let gas = prediction.gas.clamp(21_000, tx.gas_limit().max(21_000));
         self.prediction = prediction;
         Ok((Class::Ahead, gas, known))
+    }
+
+    /// Whether transactions nearby call the same contract.
+    fn is_among_its_like(&self, shape: &TransactionShape<'_>) -> bool {
+        let same = self.neighbours.iter().filter(|called| Some(**called) == shape.to).count();
+        same >= SAME_NEIGHBOURS
     }
 
     fn ask_for_recording(

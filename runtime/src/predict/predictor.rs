@@ -192,6 +192,7 @@ impl Predictor {
         self.store.note_code(to, shape.code_hash);
         let code = observed.code(shape.code_hash).map_or(&[][..], |code| code);
         let mut coverage = Coverage::default();
+        let ran = Ran { shape, observed, loads: &loads, preimages };
         // From the innermost calls outwards: what is contended in a call is so in its caller.
         let mut learned: Vec<Option<TemplateKey>> = vec![None; observed.calls.len() + 1];
         let mut contended = vec![false; observed.calls.len() + 1];
@@ -212,13 +213,13 @@ impl Predictor {
                 output: &observed.bytes[call.output.start as usize..call.output.end as usize],
                 success: call.success,
             };
-            let (key, found) = self.learn_one(shape, &start, index as u32 + 1, observed, &contended, &loads, preimages);
+            let (key, found) = self.learn_one(&ran, &start, index as u32 + 1, &contended);
             learned[index + 1] = Some(key);
             contended[index + 1] = self.store.find_or_add(key, self.config.max_templates).contended;
             coverage.foreseen += found.foreseen;
             coverage.all += found.all;
         }
-        let root = self.learn_one(shape, &outer_call(shape, to, code), 0, observed, &contended, &loads, preimages);
+        let root = self.learn_one(&ran, &outer_call(shape, to, code), 0, &contended);
         learned[0] = Some(root.0);
         coverage.foreseen += root.1.foreseen;
         coverage.all += root.1.all;
@@ -257,14 +258,12 @@ impl Predictor {
 
     fn learn_one<P: Preimages + ?Sized>(
         &mut self,
-        shape: &TransactionShape<'_>,
+        ran: &Ran<'_, P>,
         start: &Start<'_>,
         index: u32,
-        observed: &ObservedAccesses,
         contended: &[bool],
-        loads: &HashMap<(Address, U256), U256>,
-        preimages: &P,
     ) -> (TemplateKey, Coverage) {
+        let Ran { shape, observed, loads, preimages } = *ran;
         let is_child = |(_, call): &(usize, &ObservedCall)| call.parent == index;
         let children = || observed.calls.iter().enumerate().filter(is_child);
         let contended: Vec<bool> = children().map(|(position, _)| contended[position + 1]).collect();
@@ -387,6 +386,15 @@ pub struct Outline {
     pub gas: u64,
     /// Whether transactions like it meet each other in some slot.
     pub contended: bool,
+}
+
+/// A transaction that ran, to be learned from.
+struct Ran<'a, P: ?Sized> {
+    shape: &'a TransactionShape<'a>,
+    observed: &'a ObservedAccesses,
+    /// Values that slots had when they were first loaded.
+    loads: &'a HashMap<(Address, U256), U256>,
+    preimages: &'a P,
 }
 
 /// A call that begins.
