@@ -89,7 +89,12 @@ fn cpu_time() -> Duration {
 }
 
 /// Milliseconds and CPU seconds of one execution, its result checked.
-fn once(side: &mut dyn Side, position: usize, case: &Case, expected: Digest) -> Result<(f64, f64), MeasureError> {
+pub(crate) fn once(
+    side: &mut dyn Side,
+    position: usize,
+    case: &Case,
+    expected: Digest,
+) -> Result<(f64, f64), MeasureError> {
     let name = side.name();
     let failed = |source| MeasureError::Side { side: name, block: case.name.clone(), source };
     let mut cpu = Duration::ZERO;
@@ -170,7 +175,7 @@ pub fn compare(
 }
 
 /// Digest and gas of every block by baseline (a), held against baseline (b).
-fn expectations(cases: &[Case]) -> Result<Vec<(Digest, u64)>, MeasureError> {
+pub(crate) fn expectations(cases: &[Case]) -> Result<Vec<(Digest, u64)>, MeasureError> {
     let mut expected = Vec::with_capacity(cases.len());
     for (position, case) in cases.iter().enumerate() {
         let execution = Bundle.execute(position, case).map_err(|source| MeasureError::Side {
@@ -204,7 +209,7 @@ fn peak(side: &mut dyn Side, cases: &[Case]) -> Result<u64, MeasureError> {
 }
 
 /// What the engine is given for every block, by knowledge.
-fn preparations(
+pub(crate) fn preparations(
     profile: &Profile,
     workload: &Workload,
     plan: &Plan,

@@ -6,6 +6,7 @@
 pub mod baseline;
 pub mod building;
 pub mod chain;
+pub mod cold;
 pub mod contracts;
 pub mod defi_chain;
 pub mod digest;

@@ -93,6 +93,15 @@ impl Engines {
         Self { engines: pairs.map(engine).collect(), predictions: predictions.to_vec() }
     }
 
+    /// The usual engine on so many threads, each with threads that read ahead, with every prediction.
+    pub fn reading_ahead() -> Self {
+        let engine = |threads| {
+            let config = EngineConfig { readers: 3, ..config(Mode::Parallel, threads) };
+            Engine::new(config).expect("threads start")
+        };
+        Self { engines: [1, 2, 4, 8].map(engine).into(), predictions: Prediction::ALL.to_vec() }
+    }
+
     /// Every mode, thread count and prediction.
     pub fn all() -> Self {
         Self::new(&[Mode::Forced, Mode::Parallel], &[1, 2, 4, 8], &Prediction::ALL)
@@ -168,7 +177,7 @@ fn config(mode: Mode, threads: usize) -> EngineConfig {
     };
     match threads {
         // Small batches, so that even small blocks are planned in several.
-        4 => EngineConfig { batch: 3, order_unknown: true, ..eager },
+        4 => EngineConfig { batch: 3, order_unknown: true, readers: 2, ..eager },
         2 => EngineConfig { learning: Learning::BetweenBlocks, ..eager },
         8 => {
             EngineConfig { min_parallel_nanos: 0, precompile_cache_bytes: 0, mode, threads, ..EngineConfig::default() }

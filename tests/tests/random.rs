@@ -52,6 +52,11 @@ fn blocks_in_every_setting() {
 }
 
 #[test]
+fn blocks_while_others_read_ahead() {
+    check(12, seeded(4), 30, Engines::reading_ahead());
+}
+
+#[test]
 #[ignore = "runs for an hour, on another seed each time"]
 fn soak() {
     for round in 0..40 {

@@ -3,7 +3,7 @@
 use crate::{chain::Chain, side::SideError, workload::Case};
 use alloy_consensus::Transaction as _;
 use alloy_evm::{
-    Evm as _, FromRecoveredTx,
+    Evm as _, EvmEnv, FromRecoveredTx,
     block::{BlockExecutionError, BlockValidationError, SystemCaller, state_changes::post_block_balance_increments},
     eth::{EthEvm, dao_fork},
 };
@@ -14,11 +14,11 @@ use revm::{
     database_interface::DatabaseCommitExt, handler::EthPrecompiles, inspector::NoOpInspector, state::EvmState,
 };
 
-type PlainEvm<DB> = EthEvm<DB, NoOpInspector, EthPrecompiles>;
+pub(crate) type PlainEvm<DB> = EthEvm<DB, NoOpInspector, EthPrecompiles>;
 
 /// Runs the whole block on `database`, which afterwards holds the changes, and gives it back with the receipts. Each transaction's own
 /// result goes to `kept`, if it is wanted.
-pub(super) fn execute<DB>(
+pub(crate) fn execute<DB>(
     database: DB,
     case: &Case,
     mut kept: Option<&mut Vec<EvmState>>,
@@ -27,21 +27,25 @@ where
     DB: alloy_evm::Database + DatabaseCommit,
 {
     let block = case.block.block();
-    let environment = case.chain.evm_env(&block.header);
-    let mut evm: PlainEvm<DB> = EthEvm::new(
-        Context::mainnet()
-            .with_block(environment.block_env)
-            .with_cfg(environment.cfg_env)
-            .with_db(database)
-            .build_mainnet_with_inspector(NoOpInspector {}),
-        false,
-    );
+    let mut evm = evm(database, case.chain.evm_env(&block.header));
     let mut system = SystemCaller::new(&case.chain);
     system.apply_pre_execution_changes(&block.header, &mut evm)?;
     let receipts = transactions(&mut evm, case, &mut kept)?;
     after_transactions(&mut evm, &mut system, case)?;
     let (database, _) = evm.finish();
     Ok((database, receipts))
+}
+
+/// revm in the environment of a block.
+pub(crate) fn evm<DB: alloy_evm::Database>(database: DB, environment: EvmEnv) -> PlainEvm<DB> {
+    EthEvm::new(
+        Context::mainnet()
+            .with_block(environment.block_env)
+            .with_cfg(environment.cfg_env)
+            .with_db(database)
+            .build_mainnet_with_inspector(NoOpInspector {}),
+        false,
+    )
 }
 
 fn transactions<DB>(

@@ -15,7 +15,7 @@ use revm::{
     primitives::KECCAK_EMPTY,
     state::{Account, AccountInfo, Bytecode},
 };
-use std::convert::Infallible;
+use std::{convert::Infallible, fmt};
 
 #[derive(Clone, Debug)]
 struct LoadedAccount {
@@ -35,8 +35,8 @@ struct LoadedSlot {
 }
 
 #[derive(Debug)]
-pub(super) struct MapState<'a> {
-    parent: &'a Snapshot,
+pub(crate) struct MapState<'a, P = Snapshot> {
+    parent: &'a P,
     accounts: AddressMap<LoadedAccount>,
     slots: HashMap<(Address, U256), LoadedSlot>,
     /// Whether any account was wiped: only then a slot that is not loaded needs a look at its account first.
@@ -53,14 +53,14 @@ const fn state_of(info: &AccountInfo) -> AccountState {
     AccountState { balance: info.balance, nonce: info.nonce, code_hash: info.code_hash }
 }
 
-impl<'a> MapState<'a> {
+impl<'a, P: DatabaseRef<Error = Infallible>> MapState<'a, P> {
     /// The same memory over another parent state.
-    pub(super) fn over<'b>(self, parent: &'b Snapshot) -> MapState<'b> {
+    pub(crate) fn over<'b, Q>(self, parent: &'b Q) -> MapState<'b, Q> {
         MapState { parent, accounts: self.accounts, slots: self.slots, any_wiped: self.any_wiped }
     }
 
     /// Forgets everything but the memory.
-    pub(super) fn cleared(mut self) -> MapState<'static> {
+    pub(crate) fn cleared(mut self) -> MapState<'static> {
         self.accounts.clear();
         self.slots.clear();
         self.any_wiped = false;
@@ -68,7 +68,7 @@ impl<'a> MapState<'a> {
     }
 
     /// The merged difference of everything committed.
-    pub(super) fn take_diff(&mut self) -> StateDiff {
+    pub(crate) fn take_diff(&mut self) -> StateDiff {
         let mut diff = StateDiff::default();
         for (address, account) in &self.accounts {
             if !account.changed {
@@ -173,7 +173,7 @@ impl<'a> MapState<'a> {
     }
 }
 
-impl Database for MapState<'_> {
+impl<P: DatabaseRef<Error = Infallible> + fmt::Debug> Database for MapState<'_, P> {
     type Error = Infallible;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Infallible> {
@@ -200,7 +200,7 @@ impl Database for MapState<'_> {
     }
 }
 
-impl DatabaseCommit for MapState<'_> {
+impl<P: DatabaseRef<Error = Infallible> + fmt::Debug> DatabaseCommit for MapState<'_, P> {
     fn commit(&mut self, changes: AddressMap<Account>) {
         for (address, account) in changes {
             self.commit_account(address, account);

@@ -12,10 +12,10 @@
 //! The clock stops when receipts and merged difference are there; freeing what the block left behind is outside it on
 //! all sides. The quicker of (a) and (b) on a profile is "the best serial baseline".
 
-mod block;
+pub(crate) mod block;
 mod bundle;
 mod map;
-mod map_state;
+pub(crate) mod map_state;
 
 pub use bundle::Bundle;
 pub use map::Map;

@@ -1,8 +1,8 @@
 //! What all workers of a block share.
 
 use super::{
-    lessons::Lessons, native::TransferRules, pace::Pace, records::RecordPool, slots::TransactionSlot,
-    timeline::Timeline,
+    lessons::Lessons, native::TransferRules, pace::Pace, read_ahead::Begun, records::RecordPool,
+    slots::TransactionSlot, timeline::Timeline,
 };
 use crate::{
     RecoveredBlock,
@@ -35,6 +35,8 @@ pub(crate) struct BlockContext<'b> {
     pub(crate) slots: Vec<TransactionSlot>,
     /// Planned transactions that are to run ahead and have not started yet.
     pub(crate) unstarted: AtomicU32,
+    /// Where to note which transactions have begun to run, if somebody reads ahead.
+    pub(crate) begun: Option<Begun>,
     pub(crate) records: &'b RecordPool,
     /// How fast blocks like this one went lately.
     pub(crate) pace: Pace,
@@ -84,6 +86,7 @@ impl<'b> BlockContext<'b> {
             precompiles: BraidPrecompiles::new(spec, kept.precompile_cache, None),
             slots: kept.slots,
             unstarted: AtomicU32::new(0),
+            begun: None,
             records: kept.records,
             pace: kept.pace,
             lessons: kept.lessons,

@@ -59,6 +59,9 @@ pub struct EngineConfig {
     pub lessons_per_block: usize,
     /// Bytes of the shared cache of precompile results; zero turns it off.
     pub precompile_cache_bytes: usize,
+    /// Threads that read ahead what transactions will touch, beside those that execute; zero for none. For parent states on a disk: a reader
+    /// spends its time waiting, so there may be many more of them than cores. A state in memory gains nothing from it.
+    pub readers: usize,
 }
 
 impl Default for EngineConfig {
@@ -76,14 +79,15 @@ impl Default for EngineConfig {
             learning: Learning::default(),
             lessons_per_block: 128,
             precompile_cache_bytes: 16 << 20,
+            readers: 0,
         }
     }
 }
 
 impl EngineConfig {
-    /// Whether there is anything to be learned for: with one thread nothing is ever foretold.
+    /// Whether there is anything to be learned for: with one thread and nobody who reads ahead nothing is ever foretold.
     pub fn uses_predictions(&self) -> bool {
-        self.threads > 1 || self.predicts()
+        self.threads > 1 || self.readers > 0 || self.predicts()
     }
 
     /// Whether the planner predicts everything that transactions access, not only where they often meet.

@@ -28,7 +28,7 @@ use revm::{
     context::{Cfg, TxEnv, result::EVMError},
     context_interface::result::ExecutionResult,
 };
-use std::cmp::min;
+use std::{cmp::min, sync::atomic::Ordering};
 
 /// Why the ordered commit stopped before the end of the block.
 #[derive(Debug)]
@@ -278,6 +278,9 @@ pub(crate) fn execute<'b>(
     speculative: bool,
     record: &mut TransactionRecord,
 ) -> Result<(), LeanError> {
+    if let Some(begun) = &block.begun {
+        begun[position].store(true, Ordering::Relaxed);
+    }
     let env = TxEnv::from_recovered_tx(&block.block.transactions()[position], block.block.senders()[position]);
     let result = evm::run(evm, env, position as u32 + 1, speculative)?;
     record.capture(&mut evm.ctx.journaled_state);

@@ -26,6 +26,7 @@ mod pace;
 mod parted_vec;
 mod plan;
 mod queue;
+mod read_ahead;
 mod record;
 mod records;
 mod reliability;
@@ -58,8 +59,9 @@ use ledger::Stop;
 use lessons::Lessons;
 use ordered_database::OrderedDatabase;
 use pace::Pace;
-use parking_lot::Mutex;
+use parking_lot::RwLock;
 use plan::Planner;
+use read_ahead::{ReadAhead, ReaderMemories};
 use records::RecordPool;
 use revm::{DatabaseRef, primitives::hardfork::SpecId};
 use slots::TransactionSlot;
@@ -72,7 +74,10 @@ use worker::Shared;
 pub struct Engine {
     config: EngineConfig,
     pool: Option<rayon::ThreadPool>,
-    predictor: Mutex<Predictor>,
+    /// Threads that read ahead.
+    readers: Option<rayon::ThreadPool>,
+    reader_memories: ReaderMemories,
+    predictor: RwLock<Predictor>,
     state: Option<BlockState>,
     /// One for each thread; making one costs more than a small block does.
     memories: Vec<Option<WorkerMemory>>,
@@ -104,22 +109,23 @@ pub struct EngineError {
 impl Engine {
     /// An engine with its own threads and an empty predictor.
     pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
-        let helpers = config.threads.saturating_sub(1);
-        let pool = (helpers > 0)
-            .then(|| {
-                rayon::ThreadPoolBuilder::new()
-                    .num_threads(helpers)
-                    .thread_name(|index| format!("braid-worker-{index}"))
-                    .build()
-                    .map_err(|source| EngineError { threads: helpers, source })
-            })
-            .transpose()?;
+        let start = |threads: usize, name: &'static str| {
+            let builder = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .thread_name(move |index| format!("braid-{name}-{index}"));
+            let started = (threads > 0).then(|| builder.build()).transpose();
+            started.map_err(|source| EngineError { threads, source })
+        };
+        let pool = start(config.threads.saturating_sub(1), "worker")?;
+        let readers = start(config.readers, "reader")?;
         Ok(Self {
             pool,
-            predictor: Mutex::new(Predictor::new(PredictorConfig::default())),
+            readers,
+            reader_memories: ReaderMemories::default(),
+            predictor: RwLock::new(Predictor::new(PredictorConfig::default())),
             state: None,
             memories: Vec::new(),
-            hashes: config.predicts().then(Arc::default),
+            hashes: (config.predicts() || config.readers > 0).then(Arc::default),
             planner: None,
             precompile_cache: new_precompile_cache(&config),
             config,
@@ -143,7 +149,7 @@ impl Engine {
 
     /// Replaces what was learned, and drops recordings that were not learned from yet.
     pub fn set_predictor(&mut self, predictor: Predictor) {
-        self.predictor = Mutex::new(predictor);
+        self.predictor = RwLock::new(predictor);
         self.lessons.clear();
     }
 
@@ -164,6 +170,7 @@ impl Engine {
             hashes.clear();
         }
         self.memories.iter_mut().flatten().for_each(|memory| memory.keccak.clear());
+        self.reader_memories.forget_hashes();
         if let Some(planner) = &mut self.planner {
             planner.forget_hashes();
         }
@@ -284,7 +291,17 @@ impl Engine {
             self.planner.take().unwrap_or_else(|| Planner::new(self.hashes.clone())),
             check,
         );
-        stretches::execute(&mut shared, self.pool.as_ref(), &mut self.transfers, &mut self.memories);
+        // A list that was supplied has been read already.
+        let ahead =
+            self.readers.as_ref().filter(|_| exact.is_none()).map(|readers| {
+                (readers, ReadAhead::of_block(&mut shared.block, &self.predictor, &self.reader_memories))
+            });
+        let mut execute =
+            || stretches::execute(&mut shared, self.pool.as_ref(), &mut self.transfers, &mut self.memories);
+        match &ahead {
+            Some((readers, ahead)) => ahead.during(readers, execute),
+            None => execute(),
+        }
         self.pace = shared.block.pace;
         let (slots, timeline, mut ledger, mut planner) = shared.finish();
         let plan = planner.summary;

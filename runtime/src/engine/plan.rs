@@ -13,6 +13,7 @@ use super::{
     transfer_run,
 };
 use crate::{
+    RecoveredBlock,
     predict::{
         AccountFields, BlockContext as PredictedBlock, KeccakCache, PredictedAccess, PredictedKey, Prediction,
         Predictor, SharedHashes, StateView, TransactionShape,
@@ -21,7 +22,7 @@ use crate::{
 };
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, map::HashMap};
-use revm::primitives::KECCAK_EMPTY;
+use revm::{context::BlockEnv, primitives::KECCAK_EMPTY};
 use std::sync::{Arc, atomic::Ordering};
 
 /// Gas that a transaction is taken to use at most. Gas limits may be anything up to 2^64, and sums of them must not overflow.
@@ -363,19 +364,29 @@ fn is_among_its_like(block: &BlockContext<'_>, position: usize) -> bool {
 
 /// The transaction at `position`, as the predictor sees it.
 pub(crate) fn shape<'a>(block: &'a BlockContext<'_>, position: usize, code_hash: B256) -> TransactionShape<'a> {
-    let tx = &block.block.transactions()[position];
+    shape_of(block.block, &block.env, position, code_hash)
+}
+
+/// The same, without the workers' context.
+pub(crate) fn shape_of<'a>(
+    block: &'a RecoveredBlock,
+    env: &BlockEnv,
+    position: usize,
+    code_hash: B256,
+) -> TransactionShape<'a> {
+    let tx = &block.transactions()[position];
     TransactionShape {
-        sender: block.block.senders()[position],
+        sender: block.senders()[position],
         to: tx.to(),
         code_hash,
         input: tx.input(),
         value: tx.value(),
         gas_limit: tx.gas_limit(),
         block: PredictedBlock {
-            number: block.env.number.saturating_to(),
-            timestamp: block.env.timestamp.saturating_to(),
-            beneficiary: block.env.beneficiary,
-            base_fee: block.env.basefee,
+            number: env.number.saturating_to(),
+            timestamp: env.timestamp.saturating_to(),
+            beneficiary: env.beneficiary,
+            base_fee: env.basefee,
         },
     }
 }

@@ -21,14 +21,14 @@ use crate::{
     predict::Predictor,
 };
 use alloy_consensus::Transaction as _;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 /// What the workers of a block share beside the state.
 pub(crate) struct Shared<'b> {
     pub(crate) block: BlockContext<'b>,
     pub(crate) config: &'b EngineConfig,
-    pub(crate) predictor: &'b Mutex<Predictor>,
+    pub(crate) predictor: &'b RwLock<Predictor>,
     pub(crate) queue: ReadyQueue,
     pub(crate) planner: Mutex<Planner>,
     pub(crate) ledger: Mutex<Ledger>,
@@ -45,7 +45,7 @@ impl<'b> Shared<'b> {
     pub(crate) fn new(
         block: BlockContext<'b>,
         config: &'b EngineConfig,
-        predictor: &'b Mutex<Predictor>,
+        predictor: &'b RwLock<Predictor>,
         planner: Planner,
         check: Option<ListCheck>,
     ) -> Self {
@@ -91,10 +91,10 @@ impl<'b> Shared<'b> {
 
     fn plan_batch(&self, planner: &mut Planner, hold_back: bool) {
         {
-            let mut predictor = self.predictor.lock();
             if self.config.learning == Learning::WithinBlocks {
-                self.block.lessons.learn(&mut predictor);
+                self.block.lessons.learn(&mut self.predictor.write());
             }
+            let predictor = self.predictor.read();
             planner.plan_batch(&self.block, &predictor, self.config, hold_back, &self.queue);
         }
         self.end.store(planner.end, Ordering::Relaxed);

@@ -108,6 +108,19 @@ impl BlockState {
         }
     }
 
+    /// The entry of an account, if the block has met it.
+    pub(crate) fn known_account(&self, address: &Address) -> Option<AccountRef> {
+        let hash = self.hasher.address(address);
+        self.account_shard(shard_number(hash)).lock().find(hash, address)
+    }
+
+    /// The entry of a slot, if the block has met it.
+    pub(crate) fn known_slot(&self, account: AccountRef, slot: &U256) -> Option<SlotRef> {
+        let hash = self.hasher.slot(account.number(), slot);
+        let shard = self.slots[shard_number(hash)].lock();
+        shard.index.find(hash, |(_, entry)| entry.slot == *slot && entry.account.is(account)).map(|(_, entry)| *entry)
+    }
+
     /// Hash of an address, the same for the whole life of this state.
     pub(crate) fn hash(&self, address: &Address) -> u64 {
         self.hasher.address(address)

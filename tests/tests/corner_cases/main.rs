@@ -9,6 +9,7 @@ mod envelope;
 mod exact_lists;
 mod false_lists;
 mod predictions;
+mod reading_ahead;
 mod reads;
 mod stage;
 mod system;

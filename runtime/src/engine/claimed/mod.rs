@@ -23,6 +23,7 @@ use super::{
     ledger::Counters,
     native::{self},
     plan::PlanSummary,
+    read_ahead::ReadAhead,
     report::ScheduleReport,
     slots::TransactionSlot,
     timeline::Timeline,
@@ -145,7 +146,11 @@ impl Engine {
             Ok(())
         };
         let started = Instant::now();
-        run_all(&shared, pool, &mut memories, prepare, before);
+        let run = || run_all(&shared, pool, &mut memories, prepare, before);
+        match &self.readers {
+            Some(readers) => ReadAhead::of_list(snapshot, state, list).during(readers, run),
+            None => run(),
+        }
         let time = started.elapsed();
         self.memories = memories;
         let (executed, mut found) =
