@@ -10,6 +10,7 @@ use super::{
     native::{self, NativeTransfer},
     queue::ReadyQueue,
     slots::{Class, Until},
+    timeline::Timeline,
     transfer_run,
 };
 use crate::{
@@ -181,14 +182,14 @@ impl Planner {
         }
         let view = ParentState { snapshot: block.snapshot, state: block.state };
         let mut prediction = std::mem::take(&mut self.prediction);
-        if config.predicts() || block.timeline.is_some() {
+        if config.predicts() || block.timeline.as_ref().is_some_and(Timeline::keeps_predictions) {
             predictor.predict(&shape, &view, &mut self.keccak, &mut prediction);
         } else {
             prediction.clear();
             prediction.known = true;
             prediction.gas = predictor.gas(&shape);
         }
-        if let Some(timeline) = &block.timeline {
+        if let Some(timeline) = block.timeline.as_ref().filter(|timeline| timeline.keeps_predictions()) {
             timeline.predicted(position, &prediction);
         }
         let known = prediction.known;
