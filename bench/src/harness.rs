@@ -74,7 +74,7 @@ impl From<WorkloadError> for MeasureError {
 }
 
 /// CPU time of this process so far, user and system, all threads.
-pub(crate) fn cpu_time() -> Duration {
+fn cpu_time() -> Duration {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: the pointer is to a whole rusage, which getrusage fills and which is valid when zeroed.
     let usage = unsafe {

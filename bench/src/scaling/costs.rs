@@ -2,9 +2,10 @@
 //!
 //! One thread at its turn gives what a transaction takes there, and what planning, folding and everything else around the transactions takes; one thread
 //! that is forced to run everything ahead gives executions ahead, their commits, and planning with predictions; two threads give planning without them and
-//! what it adds to a commit that the record lies in another core's cache. Each cost is the median of several runs.
+//! what it adds to a commit that the record lies in another core's cache. Each cost is the first quartile of several
+//! runs, which is what it takes when nobody else wants the cores.
 
-use super::{machine_costs::median, planning::Class};
+use super::{machine_costs::quartile, planning::Class};
 use crate::{engine::spec_of, side::SideError, workload::Case};
 use alloy_eip7928::BlockAccessList;
 use braid_runtime::{
@@ -125,13 +126,13 @@ impl<'a> Clocked<'a> {
     }
 }
 
-/// Of each transaction, the median of what the runs noted; `None` where nothing was.
+/// Of each transaction, the first quartile of what the runs noted; `None` where nothing was.
 fn each(runs: &[Noted], count: usize, of: impl Fn(&Timings) -> Vec<(u32, u64)>) -> Vec<Option<u64>> {
     let mut samples = vec![Vec::with_capacity(runs.len()); count];
     for (_, timings) in runs {
         of(timings).into_iter().for_each(|(position, nanos)| samples[position as usize].push(nanos));
     }
-    samples.into_iter().map(|sample| (!sample.is_empty()).then(|| median(sample))).collect()
+    samples.into_iter().map(|sample| (!sample.is_empty()).then(|| quartile(sample))).collect()
 }
 
 fn by_work(kinds: &[WorkKind]) -> impl Fn(&Timings) -> Vec<(u32, u64)> {
@@ -141,16 +142,16 @@ fn by_work(kinds: &[WorkKind]) -> impl Fn(&Timings) -> Vec<(u32, u64)> {
     }
 }
 
-/// Median over the runs of the sum of a kind of work.
+/// First quartile over the runs of the sum of a kind of work.
 fn total(runs: &[Noted], kind: WorkKind) -> u64 {
     let of =
         |timings: &Timings| timings.work.iter().filter(|work| work.kind == kind).map(|work| work.nanos).sum::<u64>();
-    median(runs.iter().map(|(_, timings)| of(timings)).collect())
+    quartile(runs.iter().map(|(_, timings)| of(timings)).collect())
 }
 
-/// Nothing may be missing: where no run noted anything, the median of all others stands in.
+/// Nothing may be missing: where no run noted anything, a typical one stands in.
 fn filled(costs: Vec<Option<u64>>) -> Vec<u64> {
-    let typical = median(costs.iter().flatten().copied().collect());
+    let typical = quartile(costs.iter().flatten().copied().collect());
     costs.into_iter().map(|cost| cost.unwrap_or(typical)).collect()
 }
 
@@ -168,7 +169,7 @@ fn planning(runs: &[Noted]) -> f64 {
         let transactions: u32 = plans().map(|work| work.count).sum();
         plans().map(|work| work.nanos).sum::<u64>() / u64::from(transactions.max(1))
     };
-    if count == 0 { 0.0 } else { median(runs.iter().map(per).collect()) as f64 }
+    if count == 0 { 0.0 } else { quartile(runs.iter().map(per).collect()) as f64 }
 }
 
 /// Costs on one thread, at the turn.
@@ -204,7 +205,7 @@ pub fn block_costs(case: &Case, count: usize) -> Result<BlockCosts, SideError> {
                         .find(|work| work.kind == kind && work.first == gather.first)
                         .map(|work| work.nanos)
                 };
-                median(runs.iter().filter_map(found).collect())
+                quartile(runs.iter().filter_map(found).collect())
             };
             TransferRun {
                 first: gather.first as usize,
@@ -223,7 +224,7 @@ pub fn block_costs(case: &Case, count: usize) -> Result<BlockCosts, SideError> {
         fold: total(&runs, WorkKind::Fold),
         entries: last.work.iter().find(|work| work.kind == WorkKind::Fold).map_or(0, |work| work.count as usize),
         clear: total(&runs, WorkKind::Clear),
-        rest: median(runs.iter().map(rest).collect()),
+        rest: quartile(runs.iter().map(rest).collect()),
         plan_turn: planning(&runs),
         runs: transfer_runs,
     })
@@ -256,7 +257,7 @@ pub fn two_thread_costs(
         (first.count > 0).then(|| first.nanos / u64::from(first.count))
     };
     let plans: Vec<u64> = runs.iter().filter_map(first).collect();
-    let plan = (!plans.is_empty()).then(|| median(plans) as f64);
+    let plan = (!plans.is_empty()).then(|| quartile(plans) as f64);
     let commits = each(&runs, transactions, by_work(&[WorkKind::Commit]));
     let (mut together, mut apart) = (0, 0);
     for (commit, alone) in commits.iter().zip(&alone.commits) {
@@ -282,6 +283,6 @@ pub fn exact_costs(case: &Case, list: &BlockAccessList, count: usize) -> Result<
         each: filled(each(&runs, transactions, spans)),
         before: total(&runs, WorkKind::Before),
         after: total(&runs, WorkKind::After),
-        rest: median(runs.iter().map(rest).collect()),
+        rest: quartile(runs.iter().map(rest).collect()),
     })
 }

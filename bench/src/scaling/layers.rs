@@ -1,7 +1,7 @@
 //! What the other layers of a node cost: senders, state roots, commits. On one core, in microseconds of core time for each transaction.
 
 use super::ScalingError;
-use crate::{engine::spec_of, harness::cpu_time, workload::Case};
+use crate::{engine::spec_of, import::process_time, workload::Case};
 use alloy_consensus::{Header, crypto::secp256k1::sign_message};
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, keccak256, map::AddressMap};
 use braid_chain::block_change;
@@ -122,9 +122,9 @@ fn state(case: &Case) -> Result<[f64; 3], ScalingError> {
         for slot in &change.slots {
             snapshot.slot(slot.address, slot.slot)?;
         }
-        let cpu = cpu_time();
+        let cpu = process_time();
         let update = one.install(|| snapshot.state_after(&change))?;
-        let root = cpu_time() - cpu;
+        let root = process_time() - cpu;
         let header = Header {
             number: head.number + 1,
             parent_hash: head.hash,
@@ -140,11 +140,11 @@ fn state(case: &Case) -> Result<[f64; 3], ScalingError> {
             layer: Arc::new(layer),
         };
         drop(snapshot);
-        let (cpu, started) = (cpu_time(), Instant::now());
+        let (cpu, started) = (process_time(), Instant::now());
         database.append(&[block])?;
         database.flush()?;
         let wall = started.elapsed();
-        let commit = cpu_time() - cpu;
+        let commit = process_time() - cpu;
         database.unwind(head.number)?;
         // The first finds nothing in the cache.
         if round > 0 {

@@ -80,6 +80,8 @@ pub struct Validation {
     pub error: f64,
     /// The same against the least of the real runs of each block.
     pub error_of_least: f64,
+    /// Executions ahead that the simulation found wrong.
+    pub again: u64,
 }
 
 /// One knowledge.
@@ -106,7 +108,7 @@ pub struct ProfileScaling {
     pub gas: u64,
     /// Name of the best serial baseline.
     pub baseline: String,
-    /// Milliseconds of the baseline.
+    /// Core milliseconds of the baseline when nobody disturbs it: what simulated speed-ups are measured against.
     pub serial_ms: f64,
     /// By which part each of two cores is slowed down when both work.
     pub contention: f64,
@@ -256,7 +258,7 @@ fn measure_workload(
                 Knowledge::Exact => exact_ones.clone(),
             };
             let run = baseline.against(cases, *threads, *knowledge, preparations, plan.pairs)?;
-            serial.push(run.serial_ms);
+            serial.push(run.serial_core_ms);
             real.push((*knowledge, run));
         }
     }
@@ -286,9 +288,15 @@ fn measure_workload(
             .iter()
             .filter(|(of, _)| of == knowledge)
             .map(|(_, real)| {
-                let simulated_ms = wall(&all(&setting(real.threads, 0.0)));
-                let error = simulated_ms / real.ms.median - 1.0;
-                Validation { real: *real, simulated_ms, error, error_of_least: simulated_ms / real.least_ms - 1.0 }
+                let runs = all(&setting(real.threads, 0.0));
+                let simulated_ms = wall(&runs);
+                Validation {
+                    real: *real,
+                    simulated_ms,
+                    error: simulated_ms / real.ms.median - 1.0,
+                    error_of_least: simulated_ms / real.least_ms - 1.0,
+                    again: runs.iter().map(|run| u64::from(run.workers.wrong)).sum(),
+                }
             })
             .collect();
         let points = plan
@@ -337,7 +345,7 @@ fn micros(known: &[Known]) -> [f64; 6] {
         known.iter().map(of).sum::<usize>().max(1) as f64
     };
     let (all, ahead) = (count(|_| true), count(|class| class == Class::Ahead));
-    let sum = |of: &dyn Fn(&Known) -> f64| known.iter().map(of).sum::<f64>() / 1e3;
+    let sum = |of: &dyn Fn(&Known) -> f64| known.iter().map(of).fold(0.0, |sum, nanos| sum + nanos) / 1e3;
     let ran = |known: &Known, costs: &[u64]| -> f64 {
         costs
             .iter()

@@ -1,7 +1,7 @@
 //! Tables: on the terminal, and as the Markdown report.
 
 use super::{
-    measure::{KnowledgeScaling, ProfileScaling},
+    measure::{KnowledgeScaling, ProfileScaling, Validation},
     simulate::ThreadCosts,
     tps::{ClassFigures, GOAL, Ingestion},
 };
@@ -134,15 +134,16 @@ pub fn markdown(report: &Report) -> String {
     text
 }
 
+fn validations(report: &Report) -> impl Iterator<Item = &Validation> {
+    report.profiles.iter().flat_map(|profile| &profile.knowledge).flat_map(|of| &of.validations)
+}
+
 fn validation(text: &mut String, report: &Report) {
     let mut rows = Vec::new();
-    let (mut sum, mut count, mut worst) = (0.0, 0, 0.0_f64);
     for profile in &report.profiles {
         for of in &profile.knowledge {
             for validation in &of.validations {
                 let real = &validation.real;
-                (sum, count) = (sum + validation.error.abs(), count + 1);
-                worst = worst.max(validation.error.abs());
                 rows.push(vec![
                     profile.name.to_owned(),
                     of.knowledge.to_string(),
@@ -154,18 +155,35 @@ fn validation(text: &mut String, report: &Report) {
                     format!("{:.2}", validation.simulated_ms),
                     percent(validation.error),
                     percent(validation.error_of_least),
-                    format!("{:.2}×", real.speed_up.median),
+                    format!("{:.2}×", real.speed_up),
                     format!("{:.2}×", real.cpu),
+                    format!("{} / {}", real.again, validation.again),
+                    format!("{:.0} %", 100.0 * real.disturbed),
                 ]);
             }
         }
     }
-    let _ = writeln!(
-        text,
-        "Mean error of the simulated time {:.0} %, worst {:.0} %, over {count} comparisons with the median of real runs.\n",
-        100.0 * sum / f64::from(count.max(1)),
-        100.0 * worst,
-    );
+    let mut threads: Vec<usize> = validations(report).map(|validation| validation.real.threads).collect();
+    threads.sort_unstable();
+    threads.dedup();
+    for threads in threads {
+        let of = || validations(report).filter(|validation| validation.real.threads == threads);
+        let mean = |error: fn(&Validation) -> f64| {
+            100.0 * of().map(|validation| error(validation).abs()).sum::<f64>() / of().count() as f64
+        };
+        let worst = of().map(|validation| validation.error.abs()).fold(0.0, f64::max);
+        let disturbed = of().map(|validation| validation.real.disturbed).sum::<f64>() / of().count() as f64;
+        let _ = writeln!(
+            text,
+            "On {threads} thread(s): mean error of the simulated time {:.0} % (worst {:.0} %), against the least real runs {:.0} %, over {} comparisons; \
+             during {:.0} % of the real runs the system took a core away.\n",
+            mean(|validation| validation.error),
+            100.0 * worst,
+            mean(|validation| validation.error_of_least),
+            of().count(),
+            100.0 * disturbed,
+        );
+    }
     let headings = [
         "profile",
         "knows",
@@ -179,6 +197,8 @@ fn validation(text: &mut String, report: &Report) {
         "of least",
         "real speed-up",
         "CPU",
+        "again, real / simulated",
+        "disturbed",
     ];
     markdown_table(text, &headings, &rows);
 }
@@ -218,7 +238,7 @@ fn points(text: &mut String, profile: &ProfileScaling, of: &KnowledgeScaling) {
             let real = of.validations.iter().find(|validation| validation.real.threads == point.cores);
             vec![
                 format!("{} {}", of.knowledge, point.cores),
-                real.map_or_else(|| "–".to_owned(), |real| format!("{:.2}×", real.real.speed_up.median)),
+                real.map_or_else(|| "–".to_owned(), |real| format!("{:.2}×", real.real.speed_up)),
                 format!("{:.2}×", point.speed_up),
                 format!("{:.2}×", point.pessimistic),
                 format!("{:.2} / {:.2} / {:.2}", point.limits.b0, point.limits.b1, point.limits.b2),

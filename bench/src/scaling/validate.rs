@@ -1,12 +1,12 @@
 //! Real runs to hold the simulation against, and how much two cores disturb each other.
 
-use super::{ScalingError, machine_costs::median};
+use super::{ScalingError, machine_costs::quartile};
 use crate::{
     baseline::{Bundle, Map},
     digest::Digest,
     engine::{EngineSide, Knowledge, Preparation, spec_of},
     figures::Spread,
-    harness::cpu_time,
+    import::process_time,
     side::Side,
     workload::Case,
 };
@@ -15,7 +15,7 @@ use serde::Serialize;
 use std::sync::Barrier;
 
 /// Engine and best serial baseline on the same blocks, in turns.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct RealRun {
     /// Threads of the engine.
     pub threads: usize,
@@ -25,12 +25,42 @@ pub struct RealRun {
     pub least_ms: f64,
     /// Milliseconds of the baseline.
     pub serial_ms: f64,
-    /// Baseline by engine, in pairs.
-    pub speed_up: Spread,
-    /// Core seconds of the engine by those of the baseline.
+    /// Core milliseconds of the baseline, first quartile: what it takes when nobody disturbs it.
+    pub serial_core_ms: f64,
+    /// Baseline by engine.
+    pub speed_up: f64,
+    /// Core time of the engine by that of the baseline.
     pub cpu: f64,
     /// Core milliseconds of the engine.
     pub cpu_ms: f64,
+    /// Executions ahead that were wrong, in the last run of each block.
+    pub again: u64,
+    /// Part of the runs during which the system took a core away, from 0 to 1; they count only where there are too few others.
+    pub disturbed: f64,
+}
+
+/// One run of one block.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    ms: f64,
+    cpu_ms: f64,
+    is_disturbed: bool,
+    digest: Digest,
+}
+
+/// Runs that must be undisturbed, or all count.
+const LEAST: usize = 3;
+/// Pairs that are tried for each one that was asked for, until enough are undisturbed.
+const PATIENCE: usize = 4;
+
+/// How often the system took a core from a thread of this process that had something to do.
+fn preemptions() -> i64 {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the pointer is to a whole rusage, which getrusage fills and which is valid when zeroed.
+    unsafe {
+        libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr());
+        usage.assume_init().ru_nivcsw
+    }
 }
 
 /// The quicker of the two serial baselines, with what every block must give.
@@ -47,23 +77,23 @@ impl std::fmt::Debug for Baseline {
     }
 }
 
-/// One run of a side over one block: wall and core time in milliseconds.
-fn once(
-    side: &mut dyn Side,
-    position: usize,
-    case: &Case,
-    expected: Option<Digest>,
-) -> Result<(f64, f64, Digest), ScalingError> {
+fn once(side: &mut dyn Side, position: usize, case: &Case, expected: Option<Digest>) -> Result<Sample, ScalingError> {
     let failed = |source| ScalingError::Side { block: case.name.clone(), source };
     side.prepare(position).map_err(failed)?;
-    let cpu = cpu_time();
+    let (cpu, preempted) = (process_time(), preemptions());
     let execution = side.execute(position, case).map_err(failed)?;
-    let cpu = cpu_time() - cpu;
+    let (cpu, is_disturbed) = (process_time() - cpu, preemptions() != preempted);
     let digest = execution.digest();
     if expected.is_some_and(|expected| expected != digest) {
         return Err(ScalingError::Mismatch { side: side.name(), block: case.name.clone() });
     }
-    Ok((execution.elapsed.as_secs_f64() * 1e3, cpu.as_secs_f64() * 1e3, digest))
+    Ok(Sample { ms: execution.elapsed.as_secs_f64() * 1e3, cpu_ms: cpu.as_secs_f64() * 1e3, is_disturbed, digest })
+}
+
+/// Quartiles of the undisturbed runs, if there are enough.
+fn spread(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> Spread {
+    let calm: Vec<f64> = samples.iter().filter(|sample| !sample.is_disturbed).map(&of).collect();
+    Spread::of(if calm.len() < LEAST { samples.iter().map(of).collect() } else { calm })
 }
 
 impl Baseline {
@@ -73,12 +103,12 @@ impl Baseline {
         let mut expected = Vec::with_capacity(cases.len());
         let mut sums = [0.0; 2];
         for (position, case) in cases.iter().enumerate() {
-            let digest = once(&mut *sides[0], position, case, None)?.2;
+            let digest = once(&mut *sides[0], position, case, None)?.digest;
             expected.push(digest);
             let mut times = [Vec::new(), Vec::new()];
             for _ in 0..5 {
                 for (side, times) in sides.iter_mut().zip(&mut times) {
-                    times.push(once(&mut **side, position, case, Some(digest))?.0);
+                    times.push(once(&mut **side, position, case, Some(digest))?.cpu_ms);
                 }
             }
             for (sum, times) in sums.iter_mut().zip(times) {
@@ -100,40 +130,47 @@ impl Baseline {
         pairs: usize,
     ) -> Result<RealRun, ScalingError> {
         let mut engine = EngineSide::new(threads, knowledge, preparations).map_err(ScalingError::Start)?;
-        let mut sums = vec![[0.0_f64; 4]; pairs];
-        let mut least_ms = 0.0;
+        let mut real = RealRun { threads, ..RealRun::default() };
+        let (mut serial_cpu, mut runs, mut disturbed) = (0.0, 0, 0);
         for (position, case) in cases.iter().enumerate() {
             let expected = Some(self.expected[position]);
             for _ in 0..2 {
                 once(&mut *self.side, position, case, expected)?;
                 once(&mut engine, position, case, expected)?;
             }
-            let mut least = f64::INFINITY;
-            for (pair, sums) in sums.iter_mut().enumerate() {
-                let (serial, run) = if pair % 2 == 0 {
-                    let serial = once(&mut *self.side, position, case, expected)?;
-                    (serial, once(&mut engine, position, case, expected)?)
+            let (mut serial, mut parallel) = (Vec::new(), Vec::new());
+            for pair in 0..PATIENCE * pairs {
+                let (a, b) = if pair % 2 == 0 {
+                    let a = once(&mut *self.side, position, case, expected)?;
+                    (a, once(&mut engine, position, case, expected)?)
                 } else {
-                    let run = once(&mut engine, position, case, expected)?;
-                    (once(&mut *self.side, position, case, expected)?, run)
+                    let b = once(&mut engine, position, case, expected)?;
+                    (once(&mut *self.side, position, case, expected)?, b)
                 };
-                for (sum, value) in sums.iter_mut().zip([serial.0, serial.1, run.0, run.1]) {
-                    *sum += value;
+                serial.push(a);
+                parallel.push(b);
+                let calm = parallel.iter().filter(|sample| !sample.is_disturbed).count();
+                if pair + 1 >= pairs && calm >= pairs.min(LEAST * 2) {
+                    break;
                 }
-                least = least.min(run.0);
             }
-            least_ms += least;
+            runs += parallel.len();
+            disturbed += parallel.iter().filter(|sample| sample.is_disturbed).count();
+            let ms = spread(&parallel, |sample| sample.ms);
+            real.ms.median += ms.median;
+            real.ms.low += ms.low;
+            real.ms.high += ms.high;
+            real.least_ms += parallel.iter().map(|sample| sample.ms).fold(f64::INFINITY, f64::min);
+            real.serial_ms += spread(&serial, |sample| sample.ms).median;
+            real.serial_core_ms += spread(&serial, |sample| sample.cpu_ms).low;
+            serial_cpu += spread(&serial, |sample| sample.cpu_ms).median;
+            real.cpu_ms += spread(&parallel, |sample| sample.cpu_ms).median;
         }
-        let column = |index: usize| Spread::of(sums.iter().map(|sums| sums[index]).collect());
-        Ok(RealRun {
-            threads,
-            ms: column(2),
-            least_ms,
-            serial_ms: column(0).median,
-            speed_up: Spread::of(sums.iter().map(|sums| sums[0] / sums[2]).collect()),
-            cpu: column(3).median / column(1).median.max(1e-9),
-            cpu_ms: column(3).median,
-        })
+        real.speed_up = real.serial_ms / real.ms.median;
+        real.cpu = real.cpu_ms / serial_cpu.max(1e-9);
+        real.again = engine.reports.iter().map(|report| u64::from(report.re_executions)).sum();
+        real.disturbed = disturbed as f64 / f64::from(u32::try_from(runs).unwrap_or(u32::MAX).max(1));
+        Ok(real)
     }
 }
 
@@ -183,5 +220,5 @@ pub fn contention(case: &Case, rounds: usize) -> Result<f64, ScalingError> {
         together.push(here?);
         together.push(there.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
     }
-    Ok((median(together) as f64 / median(alone).max(1) as f64 - 1.0).max(0.0))
+    Ok((quartile(together) as f64 / quartile(alone).max(1) as f64 - 1.0).max(0.0))
 }
