@@ -5,7 +5,7 @@
 //! what it adds to a commit that the record lies in another core's cache. Each cost is the first quartile of several
 //! runs, which is what it takes when nobody else wants the cores.
 
-use super::{machine_costs::quartile, planning::Class};
+use super::{machine_costs::quartile, planning::Class, validate::PAUSE};
 use crate::{engine::spec_of, side::SideError, workload::Case};
 use alloy_eip7928::BlockAccessList;
 use braid_runtime::{
@@ -13,7 +13,7 @@ use braid_runtime::{
     engine::{Learning, SpanKind, Timings, WorkKind},
     predict::{Predictor, PredictorConfig},
 };
-use std::time::Instant;
+use std::{thread::sleep, time::Instant};
 
 /// Runs before the first that counts.
 const WARM_UP: usize = 2;
@@ -110,6 +110,7 @@ impl<'a> Clocked<'a> {
 
     fn run(&mut self, outputs: Outputs) -> Result<Noted, SideError> {
         self.engine.forget_results();
+        sleep(PAUSE);
         let (case, spec) = (self.case, spec_of(&self.case.chain));
         let hints = self.list.map_or(AccessHints::Predicted, AccessHints::Exact);
         let started = Instant::now();

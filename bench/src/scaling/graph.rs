@@ -31,20 +31,21 @@ pub struct Planned {
     pub edges: Vec<Edge>,
 }
 
-/// Of each transaction, what it relies on.
-pub fn needs(trace: &BlockTrace) -> Vec<Vec<Need>> {
+/// Of each transaction, what it relies on. The nonce of its own sender is not among it: an execution ahead takes that for granted, and the commit has always been
+/// right about it in a valid block.
+pub fn needs(case: &Case, trace: &BlockTrace) -> Vec<Vec<Need>> {
     let kind = |key: &AccessKey| match key {
         AccessKey::Storage(..) => NeedKind::Slot,
-        AccessKey::Nonce(_) => NeedKind::Nonce,
         _ => NeedKind::Account,
     };
-    let of = |on: Vec<(usize, AccessKey)>| {
-        let mut needs: Vec<Need> = on.iter().map(|(index, key)| Need { on: *index as u32, kind: kind(key) }).collect();
+    let of = |(on, sender): (Vec<(usize, AccessKey)>, &Address)| {
+        let foreign = on.iter().filter(|(_, key)| *key != AccessKey::Nonce(*sender));
+        let mut needs: Vec<Need> = foreign.map(|(index, key)| Need { on: *index as u32, kind: kind(key) }).collect();
         needs.sort_unstable_by_key(|need| (need.on, need.kind as u8));
         needs.dedup();
         needs
     };
-    dependencies(trace, |_| Assumption::AsItIs).into_iter().map(of).collect()
+    dependencies(trace, |_| Assumption::AsItIs).into_iter().zip(case.block.senders()).map(of).collect()
 }
 
 /// The number that stands for the recipient.

@@ -160,7 +160,7 @@ fn model(
         plan_plain,
         predicted,
         plain,
-        needs: graph::needs(trace),
+        needs: graph::needs(case, trace),
         recipients: (0..transactions.len()).map(|position| graph::recipient(case, position)).collect(),
         accounts: accounts.map(|(tx, sender)| [number(sender), tx.to().map_or(0, |to| number(&to))]).collect(),
         gas: trace.transactions.iter().map(|transaction| transaction.gas_used).collect(),

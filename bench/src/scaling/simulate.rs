@@ -24,10 +24,8 @@ use std::{
 pub enum NeedKind {
     /// A storage slot.
     Slot,
-    /// Balance, code or existence of an account.
+    /// Balance, nonce, code or existence of an account.
     Account,
-    /// Nonce: without it the execution ends at once.
-    Nonce,
 }
 
 /// An earlier transaction whose change another one relies on.
@@ -202,8 +200,6 @@ struct Simulation<'a> {
     is_wrong: bool,
     unstarted: usize,
     read_ahead: usize,
-    /// An execution that ends at once because of a nonce.
-    refused: u64,
     trust: Trust,
     run: Run,
 }
@@ -245,7 +241,6 @@ pub fn simulate(transactions: &[Transaction], setting: &Setting) -> Run {
         is_wrong: false,
         unstarted: 0,
         read_ahead: 0,
-        refused: transactions.iter().map(|transaction| transaction.ahead).filter(|ahead| *ahead > 0).min().unwrap_or(0),
         trust: Trust::new(setting.max_retry_share),
         run: Run::default(),
     };
@@ -444,12 +439,7 @@ impl Simulation<'_> {
     }
 
     fn begin_execution(&mut self, worker: usize, position: u32) {
-        let transaction = &self.transactions[position as usize];
-        let is_refused = transaction
-            .needs
-            .iter()
-            .any(|need| need.kind == NeedKind::Nonce && !self.state[need.on as usize].is_committed);
-        let nanos = if is_refused { self.refused } else { transaction.ahead };
+        let nanos = self.transactions[position as usize].ahead;
         self.run.ahead += 1;
         let state = &mut self.state[position as usize];
         (state.started, state.by) = (self.now, worker);
@@ -490,7 +480,7 @@ impl Simulation<'_> {
             let on = &self.state[need.on as usize];
             let (there, read) = match need.kind {
                 NeedKind::Slot => (on.slots_there, middle),
-                NeedKind::Account | NeedKind::Nonce => (on.all_there, state.started),
+                NeedKind::Account => (on.all_there, state.started),
             };
             there.is_none_or(|there| there > read)
         })

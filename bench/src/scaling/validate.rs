@@ -12,7 +12,7 @@ use crate::{
 };
 use braid_runtime::{AccessHints, Engine, EngineConfig, Outputs, engine::Learning};
 use serde::Serialize;
-use std::sync::Barrier;
+use std::{sync::Barrier, thread::sleep, time::Duration};
 
 /// Engine and best serial baseline on the same blocks, in turns.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -48,6 +48,8 @@ struct Sample {
     digest: Digest,
 }
 
+/// Time between two runs, as there is between blocks: threads have gone to sleep, and the system owes time to a program that asked for none.
+pub(super) const PAUSE: Duration = Duration::from_millis(3);
 /// Runs that must be undisturbed, or all count.
 const LEAST: usize = 3;
 /// Pairs that are tried for each one that was asked for, until enough are undisturbed.
@@ -80,6 +82,7 @@ impl std::fmt::Debug for Baseline {
 fn once(side: &mut dyn Side, position: usize, case: &Case, expected: Option<Digest>) -> Result<Sample, ScalingError> {
     let failed = |source| ScalingError::Side { block: case.name.clone(), source };
     side.prepare(position).map_err(failed)?;
+    sleep(PAUSE);
     let (cpu, preempted) = (process_time(), preemptions());
     let execution = side.execute(position, case).map_err(failed)?;
     let (cpu, is_disturbed) = (process_time() - cpu, preemptions() != preempted);
