@@ -40,7 +40,7 @@ pub(crate) struct Executed {
 
 impl Executor {
     pub(crate) fn new(mut config: EngineConfig, early_receipts: bool) -> Result<Self, ChainError> {
-        if !config.predicts() {
+        if !config.uses_predictions() {
             config.learning = Learning::Off;
         }
         Ok(Self { engine: Engine::new(config)?, early_receipts })

@@ -45,8 +45,8 @@ pub struct EngineConfig {
     pub batch: usize,
     /// Unknown transactions after which a batch ends if the engine learns within blocks, so that what they teach serves the next one.
     pub unknown_per_batch: usize,
-    /// Threads from which on predicted dependencies order the transactions. Below, a transaction can only miss what runs beside it, which is
-    /// cheaper to run again now and then than to foretell each time.
+    /// Threads from which on all predicted dependencies order the transactions. Below, a transaction can only miss what runs beside it, which is
+    /// cheaper to run again now and then than to foretell each time; only slots in which transactions often meet are foretold.
     pub predict_from_threads: usize,
     /// Order calls of contracts that nothing is known about as if they met in some slot. Without it such transactions start at once, and the
     /// few that did meet run again: on few threads that is quicker, since a transaction can only miss what runs beside it.
@@ -85,8 +85,13 @@ impl Default for EngineConfig {
 }
 
 impl EngineConfig {
-    /// Whether the planner predicts what transactions access. If not, there is nothing to be learned for.
-    pub fn predicts(&self) -> bool {
+    /// Whether there is anything to be learned for: with one thread nothing is ever foretold.
+    pub fn uses_predictions(&self) -> bool {
+        self.threads > 1 || self.predicts()
+    }
+
+    /// Whether the planner predicts everything that transactions access, not only where they often meet.
+    pub(crate) fn predicts(&self) -> bool {
         self.threads >= self.predict_from_threads || self.mode == Mode::Forced
     }
 }

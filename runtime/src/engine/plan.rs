@@ -185,9 +185,14 @@ impl Planner {
         if config.predicts() || block.timeline.as_ref().is_some_and(Timeline::keeps_predictions) {
             predictor.predict(&shape, &view, &mut self.keccak, &mut prediction);
         } else {
-            prediction.clear();
+            let outline = predictor.outline(&shape);
+            if outline.contended && config.threads > 1 {
+                predictor.predict_contended(&shape, &view, &mut self.keccak, &mut prediction);
+            } else {
+                prediction.clear();
+                prediction.gas = outline.gas;
+            }
             prediction.known = true;
-            prediction.gas = predictor.gas(&shape);
         }
         if let Some(timeline) = block.timeline.as_ref().filter(|timeline| timeline.keeps_predictions()) {
             timeline.predicted(position, &prediction);

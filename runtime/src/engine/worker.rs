@@ -264,7 +264,11 @@ impl<'b> Worker<'b> {
             }
             slot.set_ran();
             next = self.release(slot.take_on_executed());
-            self.commit();
+            // A long chain goes on at once: others have time to commit.
+            let slots = &self.shared.block.slots;
+            if next.is_none_or(|next| slots[next as usize].priority() == 0) {
+                self.commit();
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use super::{
     evaluate::{Environment, Frame, Mark, Memo, Program},
     expression::{NodeIndex, address_of, word_of},
     family::{self, Operand},
+    meetings::Meetings,
     observe::CallKind,
     preimages::Preimages,
     template::{
@@ -34,6 +35,10 @@ pub(super) struct CallToLearn<'a> {
     pub(super) operands: &'a [Operand],
     /// Whether that code is the one that the template is kept under.
     pub(super) is_home: bool,
+    /// Of each child, whether transactions meet in what it touches.
+    pub(super) contended: &'a [bool],
+    /// Number of the lesson.
+    pub(super) lesson: u32,
     /// A call that failed says nothing about what it did not get to.
     pub(super) success: bool,
 }
@@ -103,6 +108,7 @@ pub(super) fn learn_call<P: Preimages + ?Sized>(
     coverage.all += other.all;
     lesson.accounts(template);
     lesson.returns(template);
+    template.sum_up();
     coverage
 }
 
@@ -162,6 +168,7 @@ impl<'a, P: Preimages + ?Sized> Lesson<'a, P> {
                 if self.input_agrees(template, index, input) {
                     seen[position] = true;
                     hit = true;
+                    template.calls[index].contended = self.call.contended[position];
                     let output = &self.observed.bytes[child.output.start as usize..child.output.end as usize];
                     self.past.returned.push((index as u16, output));
                     break;
@@ -174,7 +181,7 @@ impl<'a, P: Preimages + ?Sized> Lesson<'a, P> {
         let foreseen = seen.iter().filter(|seen| **seen).count() as u32;
         for (position, child) in children.iter().enumerate() {
             if !seen[position] && child.kind != CallKind::Create && template.calls.len() < MAX_CALLS {
-                self.add_call(template, child);
+                self.add_call(template, child, self.call.contended[position]);
             }
         }
         self.grow(template);
@@ -221,7 +228,7 @@ impl<'a, P: Preimages + ?Sized> Lesson<'a, P> {
         true
     }
 
-    fn add_call(&mut self, template: &mut Template, child: &'a ObservedCall) -> Option<()> {
+    fn add_call(&mut self, template: &mut Template, child: &'a ObservedCall, contended: bool) -> Option<()> {
         let input = self.input_of(child);
         let visible = self.call.slots.len();
         for rank in 0..MAX_RANK {
@@ -240,6 +247,8 @@ impl<'a, P: Preimages + ?Sized> Lesson<'a, P> {
                 },
                 input: shape,
                 evidence: Evidence::first(prior, false),
+                contended,
+                directs: false,
             };
             let known = template
                 .calls
@@ -272,6 +281,9 @@ impl<'a, P: Preimages + ?Sized> Lesson<'a, P> {
             if found.is_some() || self.call.success {
                 let written = found.is_some_and(|position| observed[position].written);
                 template.slots[index].evidence.count(found.is_some(), written);
+                if written {
+                    template.slots[index].meetings.note(&address, &slot, self.call.lesson);
+                }
             }
         }
         let foreseen = seen.iter().filter(|seen| **seen).count() as u32;
@@ -288,7 +300,13 @@ impl<'a, P: Preimages + ?Sized> Lesson<'a, P> {
         for rank in 0..MAX_RANK {
             let (address, slot, prior) = self.deriver(template, rank).slot(position, 0)?;
             if !template.slots.iter().any(|seen| seen.address == address && seen.slot == slot) {
-                template.slots.push(SlotEntry { address, slot, evidence: Evidence::first(prior, written) });
+                let evidence = Evidence::first(prior, written);
+                let mut meetings = Meetings::default();
+                if written {
+                    let seen = &self.call.slots[position];
+                    meetings.note(&seen.address, &seen.slot, self.call.lesson);
+                }
+                template.slots.push(SlotEntry { address, slot, evidence, meetings });
                 return Some(());
             }
         }

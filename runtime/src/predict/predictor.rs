@@ -92,6 +92,29 @@ impl Predictor {
         keccak: &mut KeccakCache,
         out: &mut Prediction,
     ) {
+        self.foretell(shape, state, keccak, out, false);
+    }
+
+    /// Foretells only where the transaction may meet others: slots that transactions like it were seen to share. It costs a part of what
+    /// [`predict`](Self::predict) costs, and suits few threads, on which everything else hardly ever collides.
+    pub fn predict_contended(
+        &self,
+        shape: &TransactionShape<'_>,
+        state: &dyn StateView,
+        keccak: &mut KeccakCache,
+        out: &mut Prediction,
+    ) {
+        self.foretell(shape, state, keccak, out, true);
+    }
+
+    fn foretell(
+        &self,
+        shape: &TransactionShape<'_>,
+        state: &dyn StateView,
+        keccak: &mut KeccakCache,
+        out: &mut Prediction,
+        contended_only: bool,
+    ) {
         out.clear();
         out.gas = UNKNOWN_GAS.min(shape.gas_limit);
         let Some(to) = shape.to else { return };
@@ -101,7 +124,8 @@ impl Predictor {
             out.gas = TRANSFER_GAS.min(shape.gas_limit);
             return;
         }
-        let limits = Limits { keys: self.config.max_keys, likelihood: self.config.min_likelihood as u32 };
+        let likelihood = self.config.min_likelihood as u32;
+        let limits = Limits { keys: self.config.max_keys, likelihood, contended_only };
         let fingerprints = &mut out.scratch.fingerprints;
         let input = PartlyKnown::whole(shape.input);
         let found = self.store.find_for_account(to, shape.code_hash, input, state, fingerprints);
@@ -119,14 +143,16 @@ impl Predictor {
         Walk::new(&self.store, shape, state, keccak, out, limits).run(found, to);
     }
 
-    /// Learned gas of transactions like this, capped by the gas limit.
-    pub fn gas(&self, shape: &TransactionShape<'_>) -> u64 {
+    /// Learned gas of transactions like this, capped by the gas limit, and whether they meet others often enough for
+    /// [`predict_contended`](Self::predict_contended) to pay.
+    pub fn outline(&self, shape: &TransactionShape<'_>) -> Outline {
         if shape.code_hash == KECCAK256_EMPTY && shape.to.is_some() {
-            return TRANSFER_GAS.min(shape.gas_limit);
+            return Outline { gas: TRANSFER_GAS.min(shape.gas_limit), contended: false };
         }
-        let input = PartlyKnown::whole(shape.input);
-        let learned = self.store.find_for(shape.code_hash, input).map_or(0, |template| template.gas);
-        if learned == 0 { UNKNOWN_GAS.min(shape.gas_limit) } else { learned.min(shape.gas_limit) }
+        let found = self.store.find_for(shape.code_hash, PartlyKnown::whole(shape.input));
+        let learned = found.map_or(0, |template| template.gas);
+        let gas = if learned == 0 { UNKNOWN_GAS } else { learned }.min(shape.gas_limit);
+        Outline { gas, contended: found.is_some_and(|template| template.contended) }
     }
 
     /// Whether recording this transaction and learning from it is worth while. The longer a function taught
@@ -165,15 +191,15 @@ impl Predictor {
         }
         self.store.note_code(to, shape.code_hash);
         let code = observed.code(shape.code_hash).map_or(&[][..], |code| code);
-        let root = self.learn_one(shape, &outer_call(shape, to, code), 0, observed, &loads, preimages);
-        let mut coverage = root.1;
-        let mut learned: Vec<Option<TemplateKey>> = vec![Some(root.0)];
-        for (index, call) in observed.calls.iter().enumerate() {
+        let mut coverage = Coverage::default();
+        // From the innermost calls outwards: what is contended in a call is so in its caller.
+        let mut learned: Vec<Option<TemplateKey>> = vec![None; observed.calls.len() + 1];
+        let mut contended = vec![false; observed.calls.len() + 1];
+        for (index, call) in observed.calls.iter().enumerate().rev() {
             if call.kind != CallKind::Create {
                 self.store.note_code(call.code_address, call.code_hash);
             }
             if call.kind == CallKind::Create || call.code_hash == KECCAK256_EMPTY || call.code_hash == B256::ZERO {
-                learned.push(None);
                 continue;
             }
             let start = Start {
@@ -186,11 +212,16 @@ impl Predictor {
                 output: &observed.bytes[call.output.start as usize..call.output.end as usize],
                 success: call.success,
             };
-            let (key, found) = self.learn_one(shape, &start, index as u32 + 1, observed, &loads, preimages);
-            learned.push(Some(key));
+            let (key, found) = self.learn_one(shape, &start, index as u32 + 1, observed, &contended, &loads, preimages);
+            learned[index + 1] = Some(key);
+            contended[index + 1] = self.store.find_or_add(key, self.config.max_templates).contended;
             coverage.foreseen += found.foreseen;
             coverage.all += found.all;
         }
+        let root = self.learn_one(shape, &outer_call(shape, to, code), 0, observed, &contended, &loads, preimages);
+        learned[0] = Some(root.0);
+        coverage.foreseen += root.1.foreseen;
+        coverage.all += root.1.all;
         self.mix_callers(&learned, observed);
         self.conclude(root.0, coverage, observed);
         if let Function::Sized(selector, _) | Function::Variant(selector, _) = root.0.function {
@@ -230,10 +261,14 @@ impl Predictor {
         start: &Start<'_>,
         index: u32,
         observed: &ObservedAccesses,
+        contended: &[bool],
         loads: &HashMap<(Address, U256), U256>,
         preimages: &P,
     ) -> (TemplateKey, Coverage) {
-        let children: Vec<&ObservedCall> = observed.calls.iter().filter(|call| call.parent == index).collect();
+        let is_child = |(_, call): &(usize, &ObservedCall)| call.parent == index;
+        let children = || observed.calls.iter().enumerate().filter(is_child);
+        let contended: Vec<bool> = children().map(|(position, _)| contended[position + 1]).collect();
+        let children: Vec<&ObservedCall> = children().map(|(_, call)| call).collect();
         let mut slots: Vec<ObservedSlot> = Vec::new();
         for slot in observed.slots.iter().filter(|slot| slot.call == index) {
             match slots.iter_mut().find(|seen| seen.slot == slot.slot && seen.address == slot.address) {
@@ -274,6 +309,8 @@ impl Predictor {
             code: start.code,
             operands: &operands,
             is_home: home == start.code_hash,
+            contended: &contended,
+            lesson: self.store.now,
             success: start.success && (index != 0 || observed.success),
         };
         let limit = self.config.max_templates;
@@ -341,6 +378,15 @@ impl Predictor {
     pub fn load(bytes: &[u8], config: PredictorConfig) -> Result<Self, PredictorError> {
         Ok(Self::with_store(config, saved::load(bytes, config.max_templates)?))
     }
+}
+
+/// What is known of a transaction without foretelling what it touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// Gas.
+    pub gas: u64,
+    /// Whether transactions like it meet each other in some slot.
+    pub contended: bool,
 }
 
 /// A call that begins.

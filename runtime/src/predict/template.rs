@@ -8,6 +8,7 @@
 use super::{
     AccountFields, CallKind,
     expression::{Node, NodeIndex, Piece},
+    meetings::Meetings,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -68,6 +69,8 @@ pub(super) struct SlotEntry {
     pub(super) address: NodeIndex,
     pub(super) slot: NodeIndex,
     pub(super) evidence: Evidence,
+    #[serde(default)]
+    pub(super) meetings: Meetings,
 }
 
 /// An account.
@@ -109,6 +112,12 @@ pub(super) struct CallEntry {
     pub(super) value: Option<NodeIndex>,
     pub(super) input: InputShape,
     pub(super) evidence: Evidence,
+    /// Whether transactions meet in what it touches, itself or further down.
+    #[serde(default)]
+    pub(super) contended: bool,
+    /// Whether other entries are directed by what it returns.
+    #[serde(default)]
+    pub(super) directs: bool,
 }
 
 /// An address that the call returns.
@@ -134,6 +143,9 @@ pub(super) struct Template {
     /// Whether calls differ in what they touch, so that variants are kept.
     #[serde(default)]
     pub(super) mixed: bool,
+    /// Whether transactions meet in what it touches, itself or in the calls it makes.
+    #[serde(default)]
+    pub(super) contended: bool,
     /// Calls learned from.
     pub(super) observations: u32,
     /// Whether it began as what the code says.
@@ -287,6 +299,20 @@ impl Template {
                 parts.iter_mut().for_each(|part| rename(&mut part.node));
             }
         }
+    }
+
+    /// Finds out anew what is contended, and which calls direct others.
+    pub(super) fn sum_up(&mut self) {
+        self.calls.iter_mut().for_each(|entry| entry.directs = false);
+        for node in &self.nodes {
+            if let Node::Returned { call, .. } = node
+                && let Some(entry) = self.calls.get_mut(*call as usize)
+            {
+                entry.directs = true;
+            }
+        }
+        self.contended = self.slots.iter().any(|entry| entry.meetings.are_frequent())
+            || self.calls.iter().any(|entry| entry.contended);
     }
 
     /// Whether all references are within bounds and backwards, so that evaluation neither panics nor loops. Templates

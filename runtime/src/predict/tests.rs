@@ -1,6 +1,7 @@
 //! Learning and foretelling, on small observations made by hand.
 
 mod branches;
+mod contention;
 
 use super::*;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256, map::HashMap};

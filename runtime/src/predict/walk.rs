@@ -52,6 +52,8 @@ struct Call {
 pub(super) struct Limits {
     pub(super) keys: usize,
     pub(super) likelihood: u32,
+    /// Only slots in which transactions meet, and what leads to them.
+    pub(super) contended_only: bool,
 }
 
 /// A prediction in the making.
@@ -208,12 +210,18 @@ impl<'a> Walk<'a> {
             scratch.values.resize(scratch.marks.len().next_power_of_two(), U256::ZERO);
         }
         for (index, entry) in template.calls.iter().enumerate() {
+            if self.limits.contended_only && !entry.contended && !entry.directs {
+                continue;
+            }
             let likelihood = call.likelihood * entry.evidence.likelihood() / 255;
             if likelihood >= self.limits.likelihood && self.work() {
                 self.inner_call(template, call, bases, index, entry, likelihood);
             }
         }
         for entry in &template.slots {
+            if self.limits.contended_only && !entry.meetings.are_frequent() {
+                continue;
+            }
             let likelihood = call.likelihood * entry.evidence.likelihood() / 255;
             if likelihood < self.limits.likelihood || !self.work() {
                 continue;
@@ -222,7 +230,8 @@ impl<'a> Walk<'a> {
             let Some(slot) = self.value(template, entry.slot, call, bases) else { continue };
             self.push(PredictedKey::Slot { address, slot, write: entry.evidence.writes() }, likelihood, false);
         }
-        for entry in &template.accounts {
+        let accounts = if self.limits.contended_only { &[][..] } else { &template.accounts };
+        for entry in accounts {
             let likelihood = call.likelihood * entry.evidence.likelihood() / 255;
             if likelihood < self.limits.likelihood || !self.work() {
                 continue;
@@ -302,7 +311,7 @@ impl<'a> Walk<'a> {
             for seen in self.out.scratch.returned.iter_mut().rev().take_while(|seen| seen.0 == u16::MAX) {
                 seen.0 = index as u16;
             }
-        } else if code_hash != Some(KECCAK256_EMPTY) {
+        } else if code_hash != Some(KECCAK256_EMPTY) && !self.limits.contended_only {
             self.out.incomplete |= likelihood > 127;
             if let (Some(unknown), Some(hash), Some(function)) = (&mut self.out.scratch.unknown, code_hash, function) {
                 unknown.push((target, hash, function));

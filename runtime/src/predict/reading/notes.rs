@@ -4,6 +4,7 @@ use super::{
     super::{
         AccountFields, CallKind,
         expression::{Node, NodeIndex, Piece as HashPiece, address_of},
+        meetings::Meetings,
         template::{
             AccountEntry, CallEntry, Evidence, InputPart, InputShape, MAX_ACCOUNTS, MAX_CALLS, MAX_NODES, MAX_PIECES,
             MAX_SLOTS, ReturnEntry, SlotEntry, Template,
@@ -99,7 +100,15 @@ impl Notes {
         let index = match self.calls.iter().position(same) {
             Some(index) => index as u16,
             None if self.calls.len() < MAX_CALLS => {
-                self.calls.push(CallEntry { kind, target, value, input, evidence: Evidence::default() });
+                self.calls.push(CallEntry {
+                    kind,
+                    target,
+                    value,
+                    input,
+                    evidence: Evidence::default(),
+                    contended: false,
+                    directs: false,
+                });
                 self.calls.len() as u16 - 1
             }
             None => return None,
@@ -247,10 +256,12 @@ impl Notes {
                         address: this,
                         slot,
                         evidence: evidence(reached.max(written), written * 4.0 >= reached),
+                        meetings: Meetings::default(),
                     });
                 }
                 Entry::Written(slot) if share(Entry::Slot(slot)).is_none() => {
-                    slots.push(SlotEntry { address: this, slot, evidence: evidence(reached, true) });
+                    let evidence = evidence(reached, true);
+                    slots.push(SlotEntry { address: this, slot, evidence, meetings: Meetings::default() });
                 }
                 Entry::Written(_) | Entry::Call(_) => {}
                 Entry::Account(address, fields) => match accounts.iter_mut().find(|seen| seen.address == address) {
