@@ -247,12 +247,13 @@ pub fn ahead_costs(case: &Case, predictor: Option<&[u8]>, count: usize) -> Resul
 /// how much longer the commit takes of what ran ahead, as a factor.
 pub fn two_thread_costs(
     case: &Case,
+    predictor: Option<&[u8]>,
     alone: &AheadCosts,
     count: usize,
 ) -> Result<(Option<f64>, Option<f64>), SideError> {
     let transactions = case.block.transactions().len();
     let config = EngineConfig { threads: 2, ..EngineConfig::default() };
-    let runs = Clocked::new(case, config, None, None)?.runs(count)?;
+    let runs = Clocked::new(case, config, predictor, None)?.runs(count)?;
     let first = |(_, timings): &Noted| {
         let first = timings.work.iter().filter(|work| work.kind == WorkKind::Plan).min_by_key(|work| work.start_ns)?;
         (first.count > 0).then(|| first.nanos / u64::from(first.count))

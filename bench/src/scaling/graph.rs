@@ -113,7 +113,7 @@ impl Drawing {
     }
 }
 
-/// Plans a block with what `predictor` says, or with nothing but gas if `predicts` is false. Also tells how long the predictions took (ns).
+/// Plans a block with what `predictor` says, or only where transactions often meet if `predicts` is false. Also tells how long the predictions took (ns).
 pub fn plan(case: &Case, classes: &[Class], predictor: &Predictor, predicts: bool) -> (Vec<Planned>, u64) {
     let header = case.block.header();
     let context = BlockContext {
@@ -148,8 +148,13 @@ pub fn plan(case: &Case, classes: &[Class], predictor: &Predictor, predicts: boo
             predictor.predict(&shape, &*case.snapshot, &mut keccak, &mut prediction);
             nanos += u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         } else {
-            prediction.clear();
-            prediction.gas = predictor.gas(&shape);
+            let outline = predictor.outline(&shape);
+            if outline.contended {
+                predictor.predict_contended(&shape, &*case.snapshot, &mut keccak, &mut prediction);
+            } else {
+                prediction.clear();
+                prediction.gas = outline.gas;
+            }
         }
         let counted: Vec<PredictedKey> = prediction.keys.iter().filter(|key| !key.assumed).map(|key| key.key).collect();
         counted.iter().for_each(|key| drawing.read(position, key));

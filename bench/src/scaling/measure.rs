@@ -144,7 +144,7 @@ fn model(
     plan: &Plan,
 ) -> Result<(Model, f64), SideError> {
     let ahead = costs::ahead_costs(case, predictor, plan.pairs)?;
-    let (plan_plain, remote) = costs::two_thread_costs(case, &ahead, plan.pairs)?;
+    let (plan_plain, remote) = costs::two_thread_costs(case, predictor, &ahead, plan.pairs)?;
     let loaded = match predictor {
         Some(saved) => Predictor::load(saved, PredictorConfig::default())?,
         None => Predictor::default(),

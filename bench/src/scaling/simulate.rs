@@ -356,7 +356,9 @@ impl Simulation<'_> {
             return;
         }
         loop {
-            if self.holder.is_none() && self.can_commit() {
+            // A long chain goes on at once: others have time to commit.
+            let goes_on = self.workers[worker].next.is_some_and(|next| self.state[next as usize].priority > 0);
+            if !goes_on && self.holder.is_none() && self.can_commit() {
                 return self.begin_commit(worker);
             }
             let at = &mut self.workers[worker];
