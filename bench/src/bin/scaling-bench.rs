@@ -126,6 +126,16 @@ fn imports(threads: usize) -> Result<Vec<ImportRate>, Box<dyn Error>> {
     Ok(rates.collect())
 }
 
+fn write(arguments: &Arguments, report: &Report) -> Result<(), Box<dyn Error>> {
+    if let Some(path) = &arguments.json {
+        std::fs::write(path, serde_json::to_string_pretty(report)?)?;
+    }
+    if let Some(path) = &arguments.report {
+        std::fs::write(path, scaling::markdown(report))?;
+    }
+    Ok(())
+}
+
 fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let profiles = chosen(&arguments.profiles)?;
     let machine = Machine::here();
@@ -179,6 +189,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
             }
         }
         report.profiles.push(measured);
+        // A run takes minutes: what was found is kept if it is stopped.
+        write(arguments, &report)?;
         eprintln!("{place}: done in {:.1?}", started.elapsed());
     }
     if !arguments.no_tps && arguments.profiles.is_empty() {
@@ -189,12 +201,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         }
     }
     println!("{}", scaling::terminal(&report));
-    if let Some(path) = &arguments.json {
-        std::fs::write(path, serde_json::to_string_pretty(&report)?)?;
-    }
-    if let Some(path) = &arguments.report {
-        std::fs::write(path, scaling::markdown(&report))?;
-    }
+    write(arguments, &report)?;
     Ok(if mismatch {
         ExitCode::from(2)
     } else if report.skipped.is_empty() {
