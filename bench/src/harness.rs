@@ -212,7 +212,8 @@ fn peak(side: &mut dyn Side, cases: &[Case]) -> Result<u64, MeasureError> {
 pub(crate) fn preparations(
     profile: &Profile,
     workload: &Workload,
-    plan: &Plan,
+    size: Size,
+    seed: u64,
     knowledge: Knowledge,
 ) -> Result<Vec<Preparation>, MeasureError> {
     let failed = |case: &Case, source| MeasureError::Side {
@@ -232,8 +233,8 @@ pub(crate) fn preparations(
             .collect(),
         Knowledge::Warm if cases.len() == 1 => {
             // Another block of the same kind: other accounts, other order, the same contracts.
-            let size = Size { gas: plan.size.gas.min(Size::SMALL.gas) };
-            let teacher = workload::build(profile.name, size, plan.seed ^ 0x5eed)?;
+            let size = Size { gas: size.gas.min(Size::SMALL.gas) };
+            let teacher = workload::build(profile.name, size, seed ^ 0x5eed)?;
             let predictor = Some(learn(&teacher.cases, 1).map_err(|source| failed(&cases[0], source))?);
             Ok(vec![Preparation { predictor, ..Preparation::default() }])
         }
@@ -274,7 +275,7 @@ pub fn measure(profile: &Profile, plan: &Plan, progress: &mut dyn FnMut(&str)) -
     let mut engine = Vec::new();
     for knowledge in &plan.knowledge {
         progress(&format!("preparing the engine, {knowledge}"));
-        let preparations = preparations(profile, &workload, plan, *knowledge)?;
+        let preparations = preparations(profile, &workload, plan.size, plan.seed, *knowledge)?;
         for threads in &plan.threads {
             progress(&format!("engine, {threads} thread(s), {knowledge}"));
             let new = || EngineSide::new(*threads, *knowledge, preparations.clone()).map_err(MeasureError::Start);

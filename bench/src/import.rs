@@ -111,7 +111,7 @@ pub fn import(
     Ok(ImportFigures { wall: begin.elapsed(), cpu: process_time() - cpu, timings, flush })
 }
 
-fn process_time() -> Duration {
+pub(crate) fn process_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the call writes a time of this type.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };

@@ -19,6 +19,7 @@ pub mod memory;
 pub mod prediction;
 pub mod report;
 pub mod rpc_load;
+pub mod scaling;
 pub mod serial_trie;
 pub mod side;
 pub mod snapshot;

@@ -4,7 +4,7 @@ use super::{DelayedSnapshot, EngineSide, SerialSide};
 use crate::{
     engine::{self, Knowledge},
     figures::Spread,
-    harness::{self, MeasureError, expectations, once, preparations},
+    harness::{MeasureError, expectations, once, preparations},
     side::Side,
     workload::{self, Profile, Size, Workload},
 };
@@ -119,9 +119,7 @@ fn learned(
     plan: &Plan,
 ) -> Result<Vec<Vec<u8>>, MeasureError> {
     if workload.cases.len() == 1 {
-        let (size, seed) = (plan.size, plan.seed);
-        let plan = harness::Plan { size, seed, pairs: plan.rounds, threads: Vec::new(), knowledge: Vec::new() };
-        let saved = preparations(profile, workload, &plan, Knowledge::Warm)?;
+        let saved = preparations(profile, workload, plan.size, plan.seed, Knowledge::Warm)?;
         return Ok(saved.into_iter().map(|preparation| preparation.predictor.unwrap_or_default()).collect());
     }
     let learned = |position: &usize| {

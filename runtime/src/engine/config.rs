@@ -57,6 +57,9 @@ pub struct EngineConfig {
     pub learning: Learning,
     /// Transactions recorded for learning in one block, at most.
     pub lessons_per_block: usize,
+    /// Note when each part of a block ran, in every block: [`ScheduleReport::timings`](super::ScheduleReport::timings) then has spans and work, but
+    /// nothing about predictions unless a report was asked for. It costs some 50 ns a transaction.
+    pub clock: bool,
     /// Bytes of the shared cache of precompile results; zero turns it off.
     pub precompile_cache_bytes: usize,
     /// Threads that read ahead what transactions will touch, beside those that execute; zero for none. For parent states on a disk: a reader
@@ -78,6 +81,7 @@ impl Default for EngineConfig {
             max_retry_share: 0.3,
             learning: Learning::default(),
             lessons_per_block: 128,
+            clock: false,
             precompile_cache_bytes: 16 << 20,
             readers: 0,
         }

@@ -40,7 +40,7 @@ mod transfer_run;
 mod worker;
 
 pub use config::{AccessHints, EngineConfig, Learning, Mode};
-pub use report::{HotSlot, Misprediction, Path, ScheduleReport, Span, SpanKind, Timings};
+pub use report::{HotSlot, Misprediction, Path, ScheduleReport, Span, SpanKind, Timings, Work, WorkKind};
 
 use crate::{
     BlockError, BlockOutcome, ChainSpec, InvalidBlock, Outputs, RecoveredBlock,
@@ -65,7 +65,7 @@ use read_ahead::{ReadAhead, ReaderMemories};
 use records::RecordPool;
 use revm::{DatabaseRef, primitives::hardfork::SpecId};
 use slots::TransactionSlot;
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 use stretches::TransferMemory;
 use timeline::Timeline;
 use worker::Shared;
@@ -210,8 +210,13 @@ impl Engine {
                 self.execute_parallel(snapshot, &state, block, spec, hints, outputs)
             }
         };
+        let began = Instant::now();
         collect::clear(&mut state, self.pool.as_ref());
         self.state = Some(state);
+        let mut outcome = outcome;
+        if let Ok(BlockOutcome { report: ScheduleReport { timings: Some(timings), .. }, .. }) = &mut outcome {
+            timings.work.push(timeline::apart(WorkKind::Clear, 0, began.elapsed()));
+        }
         match outcome {
             Ok(outcome) => Ok(outcome),
             Err(Doubt(reason)) => {
@@ -232,6 +237,7 @@ impl Engine {
         outputs: Outputs,
     ) -> Result<BlockOutcome, Doubt> {
         let snapshot: &dyn Snapshot = parent;
+        let began = Instant::now();
         let env = spec.evm_env(block.header());
         let spec_id = *env.spec_id();
         let mut list = (outputs.access_list && !is_exact(hints)).then(AccessListBuilder::default);
@@ -278,11 +284,12 @@ impl Engine {
             pace: self.pace,
             lessons: &self.lessons,
         };
+        let before = began.elapsed();
         let mut shared = Shared::new(
             BlockContext {
                 keep_records,
                 takes_runs: !keep_records && self.config.mode != Mode::Forced,
-                timeline: outputs.report.then(Timeline::start),
+                timeline: (outputs.report || self.config.clock).then(|| Timeline::start(outputs.report)),
                 is_exact: exact.is_some(),
                 ..BlockContext::new(snapshot, state, block, &env, beneficiary, kept)
             },
@@ -322,8 +329,11 @@ impl Engine {
                 slot.with_record(|record| collect::list_accesses(list, record, beneficiary, spec_id));
             }
         }
-        let timings = timeline.map(|timeline| Box::new(timeline.finish(&slots[..transactions], block)));
+        // Without a report slots may have records of another block, which point into a state that is gone.
+        let recorded = if outputs.report { transactions } else { 0 };
+        let mut timings = timeline.map(|timeline| Box::new(timeline.finish(&slots[..recorded], block)));
         self.slots = slots;
+        let began = Instant::now();
 
         let mut requests = Default::default();
         let receipts = std::mem::take(&mut ledger.receipts);
@@ -334,10 +344,20 @@ impl Engine {
         if let Some(mismatch) = ledger.check.and_then(ListCheck::finish) {
             return Err(Doubt(format!("the supplied access list is wrong: {mismatch}")));
         }
+        let after = began.elapsed();
         let mut diff = collect::state_diff(state, self.pool.as_ref());
         if !ledger.settled.is_empty() {
             ledger.settled.append(&mut diff.accounts);
             diff.accounts = ledger.settled;
+        }
+        if let Some(timings) = &mut timings {
+            let (accounts, slots) = state.counts();
+            let entries = accounts.iter().chain(&slots).sum();
+            timings.work.extend([
+                timeline::apart(WorkKind::Before, 0, before),
+                timeline::apart(WorkKind::After, 0, after),
+                timeline::apart(WorkKind::Fold, entries, began.elapsed() - after),
+            ]);
         }
         let access_list = match hints {
             AccessHints::Exact(supplied) => outputs.access_list.then(|| supplied.clone()),

@@ -10,6 +10,7 @@ use super::{
     native::{self, NativeTransfer},
     queue::ReadyQueue,
     slots::{Class, Until},
+    timeline::Timeline,
     transfer_run,
 };
 use crate::{
@@ -187,7 +188,7 @@ impl Planner {
         }
         let view = ParentState { snapshot: block.snapshot, state: block.state };
         let mut prediction = std::mem::take(&mut self.prediction);
-        if config.predicts() || block.timeline.is_some() {
+        if config.predicts() || block.timeline.as_ref().is_some_and(Timeline::keeps_predictions) {
             predictor.predict(&shape, &view, &mut self.keccak, &mut prediction);
         } else {
             let outline = predictor.outline(&shape);
@@ -199,7 +200,7 @@ impl Planner {
             }
             prediction.known = true;
         }
-        if let Some(timeline) = &block.timeline {
+        if let Some(timeline) = block.timeline.as_ref().filter(|timeline| timeline.keeps_predictions()) {
             timeline.predicted(position, &prediction);
         }
         let known = prediction.known;
@@ -356,10 +357,10 @@ impl Planner {
 /// Whether transactions nearby, before or after, call the same contract.
 fn is_among_its_like(block: &BlockContext<'_>, position: usize) -> bool {
     let transactions = block.block.transactions();
-    let to = transactions[position].to();
+    let to: Option<Address> = transactions[position].to();
     let end = (position + NEIGHBOURS / 2).min(transactions.len());
     let near = &transactions[end.saturating_sub(NEIGHBOURS)..end];
-    near.iter().filter(|other| other.to() == to).count() >= SAME_NEIGHBOURS
+    near.iter().map(alloy_consensus::Transaction::to).filter(|other| *other == to).count() >= SAME_NEIGHBOURS
 }
 
 /// The transaction at `position`, as the predictor sees it.

@@ -71,6 +71,50 @@ pub struct Span {
     pub kind: SpanKind,
 }
 
+/// What a thread did, apart from what [`Span`]s tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WorkKind {
+    /// The list was made ready and the system calls before the first transaction were run.
+    Before,
+    /// A batch of transactions was planned.
+    Plan,
+    /// A transaction was run ahead of its turn, and its slots published.
+    Ahead,
+    /// A transaction that had run ahead was found valid and committed.
+    Commit,
+    /// A transaction was run and committed at its turn.
+    Turn,
+    /// The same, after an execution ahead that came to nothing.
+    Retry,
+    /// Accounts of plain transfers were looked up.
+    Gather,
+    /// Plain transfers were applied, account by account.
+    Apply,
+    /// System calls after the last transaction, rewards, withdrawals; what is left of an exact list is checked.
+    After,
+    /// The merged state change was made.
+    Fold,
+    /// The state was emptied for the next block.
+    Clear,
+}
+
+/// A stretch of work of one thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// What was done.
+    pub kind: WorkKind,
+    /// The thread: 0 is the caller's own.
+    pub worker: u32,
+    /// Index of the first transaction that it was for.
+    pub first: u32,
+    /// Number of transactions that it was for; accounts and slots where the state was folded.
+    pub count: u32,
+    /// Start, in nanoseconds since the first transaction could start; 0 for what comes before and after all transactions.
+    pub start_ns: u64,
+    /// How long it took (ns).
+    pub nanos: u64,
+}
+
 /// A storage slot that several transactions of the block used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HotSlot {
@@ -108,6 +152,8 @@ pub struct Timings {
     pub wall_ns: u64,
     /// Every execution, by worker and start.
     pub spans: Vec<Span>,
+    /// What the threads did, in the order in which it was finished.
+    pub work: Vec<Work>,
     /// The most contended slots, most contended first.
     pub hot_slots: Vec<HotSlot>,
     /// Transactions for which the predictor was asked. Plain transfers, creations of accounts by authorisation (EIP-7702) and whatever

@@ -5,7 +5,7 @@
 
 use super::{
     record::{SlotAccess, TransactionRecord},
-    report::{HotSlot, Misprediction, Span, SpanKind, Timings},
+    report::{HotSlot, Misprediction, Span, SpanKind, Timings, Work, WorkKind},
     slots::TransactionSlot,
 };
 use crate::{
@@ -15,7 +15,11 @@ use crate::{
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, U256, map::HashMap};
 use parking_lot::Mutex;
-use std::{cmp::Reverse, collections::BTreeSet, time::Instant};
+use std::{
+    cmp::Reverse,
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 /// Slots that are listed as hot.
 const HOT_SLOTS: usize = 40;
@@ -24,14 +28,40 @@ const HOT_SLOTS: usize = 40;
 #[derive(Debug)]
 pub(crate) struct Timeline {
     started: Instant,
+    keeps_predictions: bool,
+    work: Mutex<Vec<Work>>,
     spans: Mutex<Vec<Span>>,
     predictions: Mutex<Vec<(u32, Prediction)>>,
 }
 
 impl Timeline {
-    /// Starts the clock.
-    pub(crate) fn start() -> Self {
-        Self { started: Instant::now(), spans: Mutex::default(), predictions: Mutex::default() }
+    /// Starts the clock. Predictions are kept if they are to be scored.
+    pub(crate) fn start(keeps_predictions: bool) -> Self {
+        Self {
+            started: Instant::now(),
+            keeps_predictions,
+            work: Mutex::default(),
+            spans: Mutex::default(),
+            predictions: Mutex::default(),
+        }
+    }
+
+    /// Whether predictions are wanted for their own sake.
+    pub(crate) const fn keeps_predictions(&self) -> bool {
+        self.keeps_predictions
+    }
+
+    /// This thread did something for `count` transactions from `first` on, from `start_ns` until now.
+    pub(crate) fn worked(&self, kind: WorkKind, first: usize, count: usize, start_ns: u64) {
+        let nanos = self.now().saturating_sub(start_ns);
+        self.work.lock().push(Work {
+            kind,
+            worker: worker(),
+            first: first as u32,
+            count: count as u32,
+            start_ns,
+            nanos,
+        });
     }
 
     /// The time now, in nanoseconds since the start.
@@ -41,9 +71,7 @@ impl Timeline {
 
     /// A transaction ran on this thread from `start_ns` until now.
     pub(crate) fn ran(&self, transaction: usize, start_ns: u64, kind: SpanKind) {
-        // The caller's own thread is worker 0, those of the pool follow.
-        let worker = rayon::current_thread_index().map_or(0, |index| index as u32 + 1);
-        let span = Span { worker, transaction: transaction as u32, start_ns, end_ns: self.now(), kind };
+        let span = Span { worker: worker(), transaction: transaction as u32, start_ns, end_ns: self.now(), kind };
         self.spans.lock().push(span);
     }
 
@@ -82,12 +110,24 @@ impl Timeline {
         Timings {
             wall_ns,
             spans,
+            work: self.work.into_inner(),
             hot_slots: uses.hottest(),
             predicted: predictions.len() as u32,
             score,
             mispredictions,
         }
     }
+}
+
+/// The caller's own thread is worker 0, those of the pool follow.
+fn worker() -> u32 {
+    rayon::current_thread_index().map_or(0, |index| index as u32 + 1)
+}
+
+/// Work on the caller's thread before or after all transactions.
+pub(crate) fn apart(kind: WorkKind, count: usize, took: Duration) -> Work {
+    let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+    Work { kind, worker: 0, first: 0, count: count as u32, start_ns: 0, nanos }
 }
 
 fn accesses(record: &TransactionRecord) -> ObservedAccesses {

@@ -15,6 +15,7 @@ use super::{
     block_context::BlockContext,
     everybody::everybody,
     native::{self, Envelope, TRANSFER_GAS},
+    report::WorkKind,
     step::Step,
 };
 use crate::{
@@ -130,18 +131,27 @@ pub(crate) fn execute(
     let fees = Mutex::new(U256::ZERO);
     // Both steps in one: waking the other threads a second time would take as long as a hundred transfers.
     everybody(pool, || {
+        let clock = || block.timeline.as_ref().map(|timeline| (timeline, timeline.now()));
+        let gathering = clock();
         run.gathering.together(|| run.gather(&chunks));
         let end = run.end.load(Ordering::Relaxed);
+        if let Some((timeline, started)) = gathering {
+            timeline.worked(WorkKind::Gather, first, end - first, started);
+        }
+        let applying = clock();
         let chunks = &chunks[..(end - first).div_ceil(CHUNK)];
         loop {
             let shard = next_shard.fetch_add(1, Ordering::Relaxed);
             if shard >= run.shards || is_wrong.load(Ordering::Relaxed) {
-                return;
+                break;
             }
             match apply_shard(chunks, shard, end, block.spec) {
                 Some(sum) => *fees.lock() += sum,
                 None => is_wrong.store(true, Ordering::Relaxed),
             }
+        }
+        if let Some((timeline, started)) = applying {
+            timeline.worked(WorkKind::Apply, first, end - first, started);
         }
     });
     drop(chunks);

@@ -12,7 +12,7 @@ use super::{
     queue::{Pop, ReadyQueue},
     records::Records,
     reliability::Reliability,
-    report::SpanKind,
+    report::{SpanKind, WorkKind},
     slots::{Class, TransactionSlot},
     timeline::Timeline,
 };
@@ -90,6 +90,8 @@ impl<'b> Shared<'b> {
     }
 
     fn plan_batch(&self, planner: &mut Planner, hold_back: bool) {
+        let clock = self.block.timeline.as_ref().map(|timeline| (timeline, timeline.now()));
+        let first = planner.next;
         {
             if self.config.learning == Learning::WithinBlocks {
                 self.block.lessons.learn(&mut self.predictor.write());
@@ -101,6 +103,9 @@ impl<'b> Shared<'b> {
         self.planned.store(planner.next, Ordering::SeqCst);
         if planner.is_done() {
             self.all_planned.store(true, Ordering::Release);
+        }
+        if let Some((timeline, started)) = clock {
+            timeline.worked(WorkKind::Plan, first, planner.next - first, started);
         }
     }
 
@@ -253,6 +258,9 @@ impl<'b> Worker<'b> {
                     }
                 }
                 slot.put_record(record);
+                if let (Some(timeline), Some(started)) = (&block.timeline, started) {
+                    timeline.worked(WorkKind::Ahead, position as usize, 1, started);
+                }
             }
             slot.set_ran();
             next = self.release(slot.take_on_executed());
@@ -286,6 +294,7 @@ impl<'b> Worker<'b> {
             let mut over = shared.ends_at(ledger.next) || ledger.stop.is_some();
             while !over && shared.is_ready_for_commit(ledger.next) {
                 let position = ledger.next;
+                let clock = shared.block.timeline.as_ref().map(|timeline| (timeline, timeline.now()));
                 let (ahead, before) = (ledger.counters.ahead, ledger.counters.wrong());
                 over =
                     !ledger.commit_next(&shared.block, &mut self.evm, &mut self.records) || shared.ends_at(ledger.next);
@@ -296,6 +305,14 @@ impl<'b> Worker<'b> {
                 }
                 if ledger.stop.is_none() {
                     self.released_by_commit(position);
+                }
+                if let Some((timeline, started)) = clock {
+                    let kind = match (right, wrong) {
+                        (0, 0) => WorkKind::Turn,
+                        (_, 0) => WorkKind::Commit,
+                        _ => WorkKind::Retry,
+                    };
+                    timeline.worked(kind, position, 1, started);
                 }
             }
             if over {

@@ -24,9 +24,9 @@ use super::{
     native::{self},
     plan::PlanSummary,
     read_ahead::ReadAhead,
-    report::ScheduleReport,
+    report::{ScheduleReport, WorkKind},
     slots::TransactionSlot,
-    timeline::Timeline,
+    timeline::{self, Timeline},
 };
 use crate::{
     BlockOutcome, ChainSpec, Outputs, Receipt, RecoveredBlock, block_hooks,
@@ -131,18 +131,20 @@ impl Engine {
             let beneficiary = state.account(snapshot, env.block_env.beneficiary)?;
             let context = context.get_or_init(|| BlockContext {
                 keep_records: outputs.report,
-                timeline: outputs.report.then(Timeline::start),
+                timeline: (outputs.report || self.config.clock).then(|| Timeline::start(outputs.report)),
                 is_exact: true,
                 ..BlockContext::new(snapshot, state, block, &env, beneficiary, kept)
             });
             Ok(Shared::new(context, claims, threads))
         };
+        let (started, prepared) = (Instant::now(), OnceLock::new());
         let before = |shared: &Shared<'_>| {
             let mut step = Step::new(snapshot, state, shared.claims, 0, spec_id);
             block_hooks::pre_execution(&mut step, env.clone(), block, spec).map_err(Doubt::from)?;
             let mut checker = shared.checker();
             step.finish(&mut checker)?;
             shared.take_from(&mut checker);
+            let _ = prepared.set(started.elapsed());
             Ok(())
         };
         let started = Instant::now();
@@ -152,6 +154,7 @@ impl Engine {
             None => run(),
         }
         let time = started.elapsed();
+        let began = Instant::now();
         self.memories = memories;
         let (executed, mut found) =
             shared.into_inner().unwrap_or_else(|| unreachable!("set by `run_all`"))?.finish()?;
@@ -177,7 +180,13 @@ impl Engine {
         let plan =
             PlanSummary { groups: counters.ahead, critical_path_gas: longest, total_gas: gas, ..Default::default() };
         let BlockContext { slots, timeline, .. } = context;
-        let timings = timeline.map(|timeline| Box::new(timeline.finish(&slots[..count], block)));
+        // Without a report there are no records to look at.
+        let recorded = if outputs.report { count } else { 0 };
+        let mut timings = timeline.map(|timeline| Box::new(timeline.finish(&slots[..recorded], block)));
+        if let Some(timings) = &mut timings {
+            timings.work.push(timeline::apart(WorkKind::Before, count, prepared.get().copied().unwrap_or_default()));
+            timings.work.push(timeline::apart(WorkKind::After, count, began.elapsed()));
+        }
         self.slots = slots;
         Ok(BlockOutcome {
             receipts,

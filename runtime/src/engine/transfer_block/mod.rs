@@ -14,6 +14,7 @@ use super::{
     block_context::BlockContext,
     everybody::everybody,
     native::{self, Envelope, TRANSFER_GAS},
+    report::WorkKind,
     step::Step,
     transfer_run,
 };
@@ -129,7 +130,13 @@ pub(crate) fn execute(
     let gathering = Step::default();
     // Both steps in one: waking the other threads a second time would take as long as a hundred transfers.
     everybody(pool, || {
+        let clock = || block.timeline.as_ref().map(|timeline| (timeline, timeline.now()));
+        let gathered = clock();
         gathering.together(|| run.gather(&chunks));
+        if let Some((timeline, started)) = gathered {
+            timeline.worked(WorkKind::Gather, 0, total, started);
+        }
+        let applied = clock();
         let mut table = tables.lock().pop().unwrap_or_default();
         while let Some(shard) = run.next_shard() {
             let Some(sum) = run.settle(shard, &chunks, &mut table) else {
@@ -148,6 +155,9 @@ pub(crate) fn execute(
             *fees.lock() += sum;
         }
         tables.lock().push(table);
+        if let Some((timeline, started)) = applied {
+            timeline.worked(WorkKind::Apply, 0, total, started);
+        }
     });
     drop((chunks, room));
     if run.failed.into_inner() {
