@@ -28,7 +28,8 @@ pub(crate) fn execute(
     let total = shared.block.len();
     loop {
         let ledger = shared.ledger.get_mut();
-        if shared.block.takes_runs && ledger.next == 0 {
+        // Where readers are at work, accounts are on their way into the block's state.
+        if shared.block.takes_runs && shared.block.begun.is_none() && ledger.next == 0 {
             let done = transfer_block::execute(&shared.block, &mut ledger.receipts, &mut memory.blocks, pool);
             if let Some(done) = done {
                 ledger.add_block(done);
