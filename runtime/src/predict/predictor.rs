@@ -147,12 +147,12 @@ impl Predictor {
     /// [`predict_contended`](Self::predict_contended) to pay.
     pub fn outline(&self, shape: &TransactionShape<'_>) -> Outline {
         if shape.code_hash == KECCAK256_EMPTY && shape.to.is_some() {
-            return Outline { gas: TRANSFER_GAS.min(shape.gas_limit), contended: false };
+            return Outline { gas: TRANSFER_GAS.min(shape.gas_limit), known: true, contended: false };
         }
-        let found = self.store.find_for(shape.code_hash, PartlyKnown::whole(shape.input));
+        let found = self.store.find_for_code(shape.code_hash, PartlyKnown::whole(shape.input));
         let learned = found.map_or(0, |template| template.gas);
         let gas = if learned == 0 { UNKNOWN_GAS } else { learned }.min(shape.gas_limit);
-        Outline { gas, contended: found.is_some_and(|template| template.contended) }
+        Outline { gas, known: found.is_some(), contended: found.is_some_and(|template| template.contended) }
     }
 
     /// Whether recording this transaction and learning from it is worth while. The longer a function taught
@@ -384,6 +384,8 @@ impl Predictor {
 pub struct Outline {
     /// Gas.
     pub gas: u64,
+    /// Whether anything was learned of transactions like it.
+    pub known: bool,
     /// Whether transactions like it meet each other in some slot.
     pub contended: bool,
 }

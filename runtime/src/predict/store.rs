@@ -143,6 +143,11 @@ impl Store {
         Some(Found { template: self.find_for(home, input)?, is_home: false })
     }
 
+    /// The template for a call of a code or of its family, if that was met while learning. Nothing is read for it.
+    pub(super) fn find_for_code(&self, code_hash: B256, input: PartlyKnown<'_>) -> Option<&Template> {
+        self.find_for(code_hash, input).or_else(|| self.find_for(*self.homes.get(&code_hash)?, input))
+    }
+
     /// The template for a function of a code or of its family, if that is known.
     pub(super) fn find_in_family(&self, code_hash: B256, function: Function) -> Option<&Template> {
         let of_family = || self.find(*self.homes.get(&code_hash)?, function);

@@ -140,13 +140,15 @@ impl Collector {
         self.items.senders = self.senders.len();
     }
 
-    /// Foretells what the candidates touch.
+    /// Foretells what the candidates touch: everything, or only slots in which transactions often meet, which takes a part of the time and is all
+    /// that long chains are made of.
     pub(super) fn predict(
         &mut self,
         candidates: &[Recovered<Transaction>],
         predictor: &Predictor,
         state: &dyn StateView,
         block: BlockContext,
+        contended_only: bool,
     ) {
         for (index, tx) in candidates.iter().enumerate() {
             let from = self.items.touches.len();
@@ -166,7 +168,7 @@ impl Collector {
                     gas_limit: tx.gas_limit(),
                     block,
                 };
-                self.predict_one(index, from, &shape, predictor, state);
+                self.predict_one(index, from, &shape, predictor, state, contended_only);
             }
             let to = self.items.touches.len() as u32;
             let item = &mut self.items.list[index];
@@ -183,9 +185,20 @@ impl Collector {
         shape: &TransactionShape<'_>,
         predictor: &Predictor,
         state: &dyn StateView,
+        contended_only: bool,
     ) {
         let mut prediction = std::mem::take(&mut self.prediction);
-        predictor.predict(shape, state, &mut self.keccak, &mut prediction);
+        if contended_only {
+            let outline = predictor.outline(shape);
+            if outline.contended {
+                predictor.predict_contended(shape, state, &mut self.keccak, &mut prediction);
+            } else {
+                prediction.clear();
+            }
+            (prediction.known, prediction.gas) = (outline.known, outline.gas);
+        } else {
+            predictor.predict(shape, state, &mut self.keccak, &mut prediction);
+        }
         if prediction.known {
             for access in prediction.keys.iter().filter(|access| !access.assumed).take(MOST_KEYS) {
                 match access.key {

@@ -57,7 +57,8 @@ pub(crate) fn arrange(
     if !wants_all || plain.len() < options.least || predictor.is_empty() {
         return (pick(candidates, &plain), None);
     }
-    collector.predict(&candidates, predictor, &ParentState::new(frame.parent), frame.block);
+    let state = ParentState::new(frame.parent);
+    collector.predict(&candidates, predictor, &state, frame.block, !options.spreading);
     let items = collector.items();
     let hash = |index: usize| *candidates[index].tx_hash();
     let (order, passed_over) = decide(items, plain.clone(), limits, options, waits, frame.block.number, hash);
