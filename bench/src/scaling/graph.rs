@@ -12,7 +12,7 @@ use crate::workload::Case;
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, U256, map::HashMap};
 use braid_runtime::{
-    AccessKey,
+    AccessKey, EngineConfig,
     explain::{Assumption, dependencies},
     oracle::BlockTrace,
     predict::{
@@ -113,6 +113,18 @@ impl Drawing {
     }
 }
 
+/// Whether a good part of the transaction's batch calls the same contract, as the engine's planner asks before it foretells contention.
+fn is_in_a_crowd(case: &Case, index: usize) -> bool {
+    let transactions = case.block.transactions();
+    let batch = EngineConfig::default().batch;
+    let first = index / batch * batch;
+    let end = (first + batch).min(transactions.len());
+    let to = transactions[index].to();
+    let calls =
+        transactions[first..end].iter().map(alloy_consensus::Transaction::to).filter(|called| *called == to).count();
+    calls >= ((end - first) / 8).max(4)
+}
+
 /// Plans a block with what `predictor` says, or only where transactions often meet if `predicts` is false. Also tells how long the predictions took (ns).
 pub fn plan(case: &Case, classes: &[Class], predictor: &Predictor, predicts: bool) -> (Vec<Planned>, u64) {
     let header = case.block.header();
@@ -149,7 +161,7 @@ pub fn plan(case: &Case, classes: &[Class], predictor: &Predictor, predicts: boo
             nanos += u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         } else {
             let outline = predictor.outline(&shape);
-            if outline.contended {
+            if outline.contended && is_in_a_crowd(case, index) {
                 predictor.predict_contended(&shape, &*case.snapshot, &mut keccak, &mut prediction);
             } else {
                 prediction.clear();

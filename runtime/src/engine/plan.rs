@@ -29,10 +29,10 @@ use std::sync::{Arc, atomic::Ordering};
 /// Gas that a transaction is taken to use at most. Gas limits may be anything up to 2^64, and sums of them must not overflow.
 const MAX_PLANNED_GAS: u64 = 1 << 36;
 
-/// Transactions that are taken for neighbours, and how many of them must call the same contract before contention in it counts: on few threads
-/// a transaction can only miss what runs beside it.
-const NEIGHBOURS: usize = 32;
-const SAME_NEIGHBOURS: usize = 5;
+/// Part of a batch that must call a contract before contention in it counts, and the least number: on few threads a transaction can only miss what
+/// runs beside it.
+const CROWD_SHARE: usize = 8;
+const LEAST_CROWD: usize = 4;
 
 /// What the plan of a block looks like.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,6 +63,8 @@ pub(crate) struct Planner {
     keccak: KeccakCache,
     prediction: Prediction,
     edges: Vec<(u32, u32, Until)>,
+    /// Contested contracts of the batch, and whether a crowd calls them.
+    crowds: Vec<(Address, bool)>,
     /// Of the batch: class and predicted gas.
     planned: Vec<(Class, u64)>,
     longest: Vec<u64>,
@@ -123,6 +125,7 @@ impl Planner {
         let all_ordered = config.mode != Mode::Forced && (config.threads == 1 || hold_back);
         self.edges.clear();
         self.planned.clear();
+        self.crowds.clear();
         let mut unknown = 0;
         let unknown_per_batch =
             if config.learning == Learning::WithinBlocks { config.unknown_per_batch } else { usize::MAX };
@@ -192,7 +195,7 @@ impl Planner {
             predictor.predict(&shape, &view, &mut self.keccak, &mut prediction);
         } else {
             let outline = predictor.outline(&shape);
-            if outline.contended && config.threads > 1 && is_among_its_like(block, position as usize) {
+            if outline.contended && config.threads > 1 && self.is_in_a_crowd(block, shape.to, config.batch) {
                 predictor.predict_contended(&shape, &view, &mut self.keccak, &mut prediction);
             } else {
                 prediction.clear();
@@ -222,6 +225,21 @@ impl Planner {
         let gas = prediction.gas.clamp(21_000, tx.gas_limit().max(21_000));
         self.prediction = prediction;
         Ok((Class::Ahead, gas, known))
+    }
+
+    /// Whether a good part of the batch calls `to`. All of them get the same answer: one that is not foretold leaves its successors without an edge.
+    fn is_in_a_crowd(&mut self, block: &BlockContext<'_>, to: Option<Address>, batch: usize) -> bool {
+        let Some(to) = to else { return false };
+        if let Some((_, crowded)) = self.crowds.iter().find(|(seen, _)| *seen == to) {
+            return *crowded;
+        }
+        let first = self.next - self.planned.len();
+        let end = (first + batch).min(self.end);
+        let called = block.block.transactions()[first..end].iter().map(alloy_consensus::Transaction::to);
+        let calls = called.filter(|called| *called == Some(to)).count();
+        let crowded = calls >= LEAST_CROWD.max((end - first) / CROWD_SHARE);
+        self.crowds.push((to, crowded));
+        crowded
     }
 
     fn ask_for_recording(
@@ -352,15 +370,6 @@ impl Planner {
         queue.push(ready);
         queue.notify();
     }
-}
-
-/// Whether transactions nearby, before or after, call the same contract.
-fn is_among_its_like(block: &BlockContext<'_>, position: usize) -> bool {
-    let transactions = block.block.transactions();
-    let to: Option<Address> = transactions[position].to();
-    let end = (position + NEIGHBOURS / 2).min(transactions.len());
-    let near = &transactions[end.saturating_sub(NEIGHBOURS)..end];
-    near.iter().map(alloy_consensus::Transaction::to).filter(|other| *other == to).count() >= SAME_NEIGHBOURS
 }
 
 /// The transaction at `position`, as the predictor sees it.
