@@ -155,7 +155,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let ingestion = std::fs::read_to_string(&arguments.rpc).ok().and_then(|report| Ingestion::read(&report));
     let cores = machine.cores;
     let mut report = Report {
-        command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
+        command: command(std::env::args().skip(1)),
         machine,
         size: plan.size.to_string(),
         pairs: plan.pairs,
@@ -209,6 +209,20 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// What to call to get the same report; where else figures are written does not matter.
+fn command(arguments: impl Iterator<Item = String>) -> String {
+    let mut arguments = arguments;
+    let mut kept = Vec::new();
+    while let Some(argument) = arguments.next() {
+        if argument == "--json" {
+            arguments.next();
+        } else if !argument.starts_with("--json=") {
+            kept.push(argument);
+        }
+    }
+    kept.join(" ")
 }
 
 fn main() -> ExitCode {
