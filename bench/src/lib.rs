@@ -12,6 +12,7 @@ pub mod defi_chain;
 pub mod digest;
 pub mod engine;
 pub mod figures;
+mod genesis;
 pub mod harness;
 pub mod import;
 pub mod machine;

@@ -4,19 +4,18 @@ use super::{BuildingError, Pool, PoolSize, waiting::Waiting};
 use crate::{
     chain::Chain as Rules,
     engine::spec_of,
+    genesis::genesis,
     snapshot::Snapshot,
     workload::{BENEFICIARY, Case, TIMESTAMP},
 };
-use alloy_consensus::{Header, constants::EMPTY_WITHDRAWALS};
-use alloy_eips::{eip4895::Withdrawals, eip7685::EMPTY_REQUESTS_HASH};
-use alloy_primitives::{Address, B256, U256, keccak256, map::AddressMap};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use braid_chain::{
     Chain, ChainOptions, ExecutionEngine, block_change,
     execution_engine::ForkChoiceState,
     payload::{Arrangement, BuiltPayload, OrderOptions, PayloadAttributes},
 };
 use braid_runtime::{Block, ChainSpec, EngineConfig, Outputs, RecoveredBlock, oracle::execute_serial};
-use braid_storage::{BlockChange, Body, Database, Genesis, state_root};
+use braid_storage::{BlockChange, Database};
 use revm::state::AccountInfo;
 use std::{
     collections::{HashMap, HashSet},
@@ -69,31 +68,6 @@ pub struct Drained {
     pub built: Vec<Built>,
     /// Of each transaction of the pool the block that it is in, from 0, and whether it is contended.
     pub delays: Vec<(usize, bool)>,
-}
-
-fn genesis(spec: &ChainSpec, state: BlockChange, gas_limit: u64) -> Genesis {
-    let mut slots = AddressMap::<Vec<(U256, U256)>>::default();
-    for slot in &state.slots {
-        slots.entry(slot.address).or_default().push((slot.slot, slot.present));
-    }
-    let accounts = state.accounts.iter().filter_map(|account| {
-        let slots = slots.get(&account.address).cloned().unwrap_or_default();
-        Some((account.address, account.present?, slots))
-    });
-    let header = Header {
-        state_root: state_root(accounts),
-        gas_limit,
-        timestamp: TIMESTAMP,
-        base_fee_per_gas: Some(1_000_000_000),
-        withdrawals_root: Some(EMPTY_WITHDRAWALS),
-        blob_gas_used: Some(0),
-        excess_blob_gas: Some(0),
-        parent_beacon_block_root: Some(B256::ZERO),
-        requests_hash: Some(EMPTY_REQUESTS_HASH),
-        ..Header::default()
-    };
-    let body = Body { withdrawals: Some(Withdrawals::default()), ..Body::default() };
-    Genesis { chain_id: spec.chain_id(), header, body, state }
 }
 
 /// The state after a block.

@@ -6,14 +6,19 @@
 mod mix;
 mod wallet;
 
-use crate::workload::{BENEFICIARY, TIMESTAMP, WorkloadError};
-use alloy_consensus::{Header, constants::EMPTY_WITHDRAWALS, transaction::Recovered};
-use alloy_eips::{eip4895::Withdrawals, eip7685::EMPTY_REQUESTS_HASH};
-use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, keccak256, map::AddressMap};
+use crate::{
+    genesis::genesis,
+    workload::{BENEFICIARY, WorkloadError},
+};
+use alloy_consensus::transaction::Recovered;
+use alloy_primitives::{Address, KECCAK256_EMPTY, U256, keccak256};
 use braid_chain::{Chain, ChainError, ChainOptions, payload::PayloadAttributes};
 use braid_runtime::{Block, ChainSpec, ChainSpecError, EngineConfig, Transaction};
-use braid_storage::{AccountChange, AccountRecord, BlockChange, Body, Database, Genesis, StorageError, state_root};
+use braid_storage::{AccountChange, AccountRecord, Database, Genesis, StorageError};
 use mix::Mix;
+
+/// Gas limit of the first block.
+const GAS_LIMIT: u64 = 400_000_000;
 
 /// What a chain is made of.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +71,7 @@ impl DefiChain {
         let spec = ChainSpec::from_suite_fork("Prague")?;
         let (mix, mut state) = Mix::deploy(size)?;
         state.accounts.extend((0..size.bystanders as u64).map(bystander));
-        let genesis = genesis(&spec, state);
+        let genesis = genesis(&spec, state, GAS_LIMIT);
         Ok(Self { spec, genesis, blocks: Vec::new(), size, mix })
     }
 
@@ -107,29 +112,4 @@ fn bystander(index: u64) -> AccountChange {
     let record = AccountRecord { nonce: 1, balance: U256::from(index + 1), code_hash: KECCAK256_EMPTY };
     let address = Address::from_word(keccak256([&index.to_be_bytes()[..], b"bystander"].concat()));
     AccountChange { address, present: Some(record), storage_wiped: false }
-}
-
-fn genesis(spec: &ChainSpec, state: BlockChange) -> Genesis {
-    let mut slots = AddressMap::<Vec<(U256, U256)>>::default();
-    for slot in &state.slots {
-        slots.entry(slot.address).or_default().push((slot.slot, slot.present));
-    }
-    let accounts = state.accounts.iter().filter_map(|account| {
-        let slots = slots.get(&account.address).cloned().unwrap_or_default();
-        Some((account.address, account.present?, slots))
-    });
-    let header = Header {
-        state_root: state_root(accounts),
-        gas_limit: 400_000_000,
-        timestamp: TIMESTAMP,
-        base_fee_per_gas: Some(1_000_000_000),
-        withdrawals_root: Some(EMPTY_WITHDRAWALS),
-        blob_gas_used: Some(0),
-        excess_blob_gas: Some(0),
-        parent_beacon_block_root: Some(B256::ZERO),
-        requests_hash: Some(EMPTY_REQUESTS_HASH),
-        ..Header::default()
-    };
-    let body = Body { withdrawals: Some(Withdrawals::default()), ..Body::default() };
-    Genesis { chain_id: spec.chain_id(), header, body, state }
 }
