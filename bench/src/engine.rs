@@ -10,7 +10,8 @@ use braid_runtime::{
     AccessHints, BlockOutcome, ChainSpec, Engine, EngineConfig, Outputs, RecoveredBlock, ScheduleReport,
     engine::{Learning, Timings},
     oracle::{self, BlockTrace, execute_serial},
-    predict::{Predictor, PredictorConfig},
+    paths::Paths,
+    predict::{Predictor, PredictorConfig, PredictorError},
 };
 use serde::Serialize;
 use std::{
@@ -58,10 +59,30 @@ impl fmt::Display for Knowledge {
 /// What is given to the engine along with one block.
 #[derive(Clone, Debug, Default)]
 pub struct Preparation {
-    /// A saved predictor; empty for a cold start.
-    pub predictor: Option<Vec<u8>>,
+    /// What was learned from other blocks; nothing for a cold start.
+    pub learned: Option<Learned>,
     /// The exact access list.
     pub access_list: Option<BlockAccessList>,
+}
+
+/// What an engine has learned from blocks.
+#[derive(Clone, Debug, Default)]
+pub struct Learned {
+    /// A saved predictor.
+    pub predictor: Vec<u8>,
+    /// Paths through functions.
+    pub paths: Paths,
+}
+
+/// Gives an engine what was learned and nothing else; nothing at all without it.
+pub fn teach(engine: &mut Engine, learned: Option<&Learned>) -> Result<(), PredictorError> {
+    let Some(Learned { predictor, paths }) = learned else {
+        engine.set_predictor(Predictor::default());
+        return Ok(());
+    };
+    engine.set_predictor(Predictor::load(predictor, PredictorConfig::default())?);
+    engine.set_paths(paths.clone());
+    Ok(())
 }
 
 /// The engine at a number of threads, kept from run to run. Its predictor is loaded before each block, and does not learn.
@@ -100,7 +121,17 @@ fn run(
 impl EngineSide {
     /// An engine for blocks with these preparations, one each.
     pub fn new(threads: usize, knowledge: Knowledge, preparations: Vec<Preparation>) -> Result<Self, String> {
-        let engine = new_engine(threads, Learning::Off)?;
+        Self::with_paths(threads, knowledge, preparations, true)
+    }
+
+    /// The same; without `paths` everything is interpreted.
+    pub fn with_paths(
+        threads: usize,
+        knowledge: Knowledge,
+        preparations: Vec<Preparation>,
+        paths: bool,
+    ) -> Result<Self, String> {
+        let engine = new_engine(threads, Learning::Off, paths)?;
         let reports = vec![ScheduleReport::default(); preparations.len()];
         Ok(Self { engine, threads, knowledge, preparations, prepared: None, reports })
     }
@@ -123,9 +154,12 @@ impl EngineSide {
 }
 
 /// Timed engines do not learn: what they know is given, and a predictor that has seen a contract often records it hardly ever.
-fn new_engine(threads: usize, learning: Learning) -> Result<Engine, String> {
-    Engine::new(EngineConfig { threads, learning, lessons_per_block: 4096, ..EngineConfig::default() })
-        .map_err(|error| error.to_string())
+fn new_engine(threads: usize, learning: Learning, paths: bool) -> Result<Engine, String> {
+    let mut config = EngineConfig { threads, learning, lessons_per_block: 4096, ..EngineConfig::default() };
+    if !paths {
+        config.record_after = 0;
+    }
+    Engine::new(config).map_err(|error| error.to_string())
 }
 
 impl Side for EngineSide {
@@ -135,10 +169,7 @@ impl Side for EngineSide {
 
     fn prepare(&mut self, position: usize) -> Result<(), SideError> {
         if self.prepared != Some(position) {
-            self.engine.set_predictor(match &self.preparations[position].predictor {
-                Some(saved) => Predictor::load(saved, PredictorConfig::default())?,
-                None => Predictor::default(),
-            });
+            teach(&mut self.engine, self.preparations[position].learned.as_ref())?;
             self.prepared = Some(position);
         }
         self.engine.forget_results();
@@ -152,15 +183,15 @@ impl Side for EngineSide {
     }
 }
 
-/// Learns from blocks, in order, and gives the saved predictor.
-pub fn learn<'a>(cases: impl IntoIterator<Item = &'a Case>, threads: usize) -> Result<Vec<u8>, SideError> {
-    let mut engine = new_engine(threads, Learning::BetweenBlocks)
+/// Learns from blocks, in order.
+pub fn learn<'a>(cases: impl IntoIterator<Item = &'a Case>, threads: usize) -> Result<Learned, SideError> {
+    let mut engine = new_engine(threads, Learning::BetweenBlocks, true)
         .map_err(|message| SideError::Transaction { index: 0, source: message.into() })?;
     for case in cases {
         run(&mut engine, case, &spec_of(&case.chain), AccessHints::Predicted, Outputs::default())?;
         engine.learn();
     }
-    Ok(engine.predictor().save())
+    Ok(Learned { predictor: engine.predictor().save(), paths: engine.paths().cloned().unwrap_or_default() })
 }
 
 /// What the transactions of the block depend on, and how long each takes serially: the least of three runs, so that a moment in

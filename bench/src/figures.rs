@@ -134,6 +134,8 @@ pub struct EngineFigures {
     pub re_executions: u64,
     /// Plain transfers done without the EVM.
     pub native: u64,
+    /// Executions along recorded paths, without the interpreter.
+    pub replayed: u64,
     /// Transactions that ran ahead of their turn and held.
     pub ahead: u64,
     /// Transactions executed at their turn.

@@ -34,6 +34,8 @@ pub struct Plan {
     pub threads: Vec<usize>,
     /// What the engine knows beforehand.
     pub knowledge: Vec<Knowledge>,
+    /// The engine replays functions that were run before, instead of interpreting all.
+    pub paths: bool,
 }
 
 /// Why a profile could not be measured.
@@ -235,16 +237,16 @@ pub(crate) fn preparations(
             // Another block of the same kind: other accounts, other order, the same contracts.
             let size = Size { gas: size.gas.min(Size::SMALL.gas) };
             let teacher = workload::build(profile.name, size, seed ^ 0x5eed)?;
-            let predictor = Some(learn(&teacher.cases, 1).map_err(|source| failed(&cases[0], source))?);
-            Ok(vec![Preparation { predictor, ..Preparation::default() }])
+            let learned = Some(learn(&teacher.cases, 1).map_err(|source| failed(&cases[0], source))?);
+            Ok(vec![Preparation { learned, ..Preparation::default() }])
         }
         Knowledge::Warm => cases
             .iter()
             .enumerate()
             .map(|(position, case)| {
                 let others = cases.iter().enumerate().filter(|(other, _)| *other != position).map(|(_, case)| case);
-                let predictor = Some(learn(others, 1).map_err(|source| failed(case, source))?);
-                Ok(Preparation { predictor, ..Preparation::default() })
+                let learned = Some(learn(others, 1).map_err(|source| failed(case, source))?);
+                Ok(Preparation { learned, ..Preparation::default() })
             })
             .collect(),
     }
@@ -278,7 +280,10 @@ pub fn measure(profile: &Profile, plan: &Plan, progress: &mut dyn FnMut(&str)) -
         let preparations = preparations(profile, &workload, plan.size, plan.seed, *knowledge)?;
         for threads in &plan.threads {
             progress(&format!("engine, {threads} thread(s), {knowledge}"));
-            let new = || EngineSide::new(*threads, *knowledge, preparations.clone()).map_err(MeasureError::Start);
+            let new = || {
+                EngineSide::with_paths(*threads, *knowledge, preparations.clone(), plan.paths)
+                    .map_err(MeasureError::Start)
+            };
             let peak_bytes = peak(&mut new()?, cases)?;
             let mut side = new()?;
             let best: &mut dyn Side = if map_is_best { &mut map } else { &mut bundle };
@@ -299,6 +304,7 @@ pub fn measure(profile: &Profile, plan: &Plan, progress: &mut dyn FnMut(&str)) -
                 peak_bytes,
                 prediction: Prediction::of(&timings),
                 re_executions: count(|report| report.re_executions),
+                replayed: count(|report| report.replayed),
                 native: count(|report| report.native),
                 ahead: count(|report| report.ahead),
                 ordered: count(|report| report.ordered),

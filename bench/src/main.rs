@@ -57,6 +57,10 @@ struct Arguments {
     /// Pairs of runs in every comparison.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     pairs: u16,
+
+    /// Interpret every transaction: what the engine is worth without paths
+    #[arg(long)]
+    without_paths: bool,
     /// Seed of generated blocks.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -103,6 +107,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
         size: arguments.size.first().copied().unwrap_or(Size::MEDIUM),
         seed: arguments.seed,
         pairs: usize::from(arguments.pairs),
+        paths: !arguments.without_paths,
         threads: arguments.threads.clone(),
         knowledge: if arguments.baselines_only { Vec::new() } else { arguments.knowledge.clone() },
     };

@@ -10,7 +10,7 @@ use crate::{
 use comfy_table::{CellAlignment, Table, presets};
 use std::fmt::Write;
 
-const HEADINGS: [&str; 18] = [
+const HEADINGS: [&str; 19] = [
     "profile",
     "engine",
     "Mgas",
@@ -26,6 +26,7 @@ const HEADINGS: [&str; 18] = [
     "prediction",
     "CPU",
     "again",
+    "paths",
     "Ggas/s",
     "ktx/s",
     "memory",
@@ -39,7 +40,7 @@ fn prediction(engine: &EngineFigures) -> String {
     }
 }
 
-fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 18] {
+fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 19] {
     let ms = |value: f64| format!("{value:.2}");
     let none = || "–".to_owned();
     let (gas, transactions) = (profile.gas as f64, profile.transactions as f64);
@@ -65,6 +66,7 @@ fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 18]
                 prediction(engine),
                 format!("{:.2}×", comparison.b_cpu / comparison.a_cpu),
                 engine.re_executions.to_string(),
+                engine.replayed.to_string(),
                 format!("{:.2}", gas / milliseconds / 1e6),
                 format!("{:.1}", transactions / milliseconds),
                 format!("{:.2}×", engine.peak_bytes as f64 / serial_peak),
@@ -73,6 +75,7 @@ fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 18]
         None => {
             let milliseconds = profile.serial_ms();
             [
+                none(),
                 none(),
                 none(),
                 none(),
@@ -91,7 +94,7 @@ fn row(profile: &ProfileFigures, engine: Option<&EngineFigures>) -> [String; 18]
     std::array::from_fn(|_| cells.next().unwrap_or_default())
 }
 
-fn rows(profiles: &[&ProfileFigures]) -> Vec<[String; 18]> {
+fn rows(profiles: &[&ProfileFigures]) -> Vec<[String; 19]> {
     profiles
         .iter()
         .flat_map(|profile| {
@@ -285,7 +288,7 @@ B0 / B1 / B2 are bounds for that number of threads, from one traced serial run: 
 and the value oracle (exact list, every transaction independent). *of B0* is the speed-up as a part of the conflict bound; native transfers are not in \
 the bounds, so it can be more than all. *prediction* is the precision and the recall of the predicted storage \
 slots of all transactions for which the predictor was asked. \
-*CPU* is processor time relative to the baseline, *again* counts transactions executed a second time, *memory* is the peak of live heap \
+*CPU* is processor time relative to the baseline, *again* counts transactions executed a second time, *paths* executions along recorded paths, without the interpreter, *memory* is the peak of live heap \
 bytes in a first run relative to the same baseline. Figures are execution only: no state root, no disk, no signatures.
 
 ";

@@ -16,6 +16,7 @@ mod evm;
 pub mod explain;
 pub mod oracle;
 pub mod outcome;
+pub mod paths;
 pub mod predict;
 pub mod senders;
 mod state;

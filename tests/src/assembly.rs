@@ -57,6 +57,15 @@ pub fn mapping(key: impl Into<Word>, mapping: u64) -> Word {
     Word(code)
 }
 
+/// The slot of `key` in the mapping at a slot that is computed itself: one mapping within another.
+pub fn mapping_at(key: impl Into<Word>, mapping: Word) -> Word {
+    // Computing the outer slot uses the same memory, so it comes first.
+    let mut code = word(opcode::MSTORE, [32.into(), mapping]).0;
+    code.extend(word(opcode::MSTORE, [0.into(), key.into()]).0);
+    code.extend(word(opcode::KECCAK256, [0.into(), 64.into()]).0);
+    Word(code)
+}
+
 /// `left + right`.
 pub fn add(left: impl Into<Word>, right: impl Into<Word>) -> Word {
     word(opcode::ADD, [left.into(), right.into()])

@@ -12,6 +12,7 @@ use braid_runtime::{
     bundle_state::normalize,
     engine::{Learning, Path},
     oracle::execute_serial,
+    paths::Paths,
     predict::{Predictor, PredictorConfig},
 };
 use revm::DatabaseRef;
@@ -76,6 +77,10 @@ pub struct Checked {
     pub re_executions: u32,
     /// Transfers without the EVM.
     pub native: u32,
+    /// Transactions that went along a path to the end.
+    pub replayed: u64,
+    /// Paths that an engine with one thread recorded and that did not do the same again.
+    pub rejected: usize,
 }
 
 /// Engines by threads and mode, kept from block to block.
@@ -138,7 +143,7 @@ impl Engines {
         lessons: &[RecoveredBlock],
     ) -> Result<Checked, Mismatch> {
         let serial = execute_serial(snapshot, block, spec, Outputs::ALL);
-        let mut checked = Checked { serial, ahead: 0, re_executions: 0, native: 0 };
+        let mut checked = Checked { serial, ahead: 0, re_executions: 0, native: 0, replayed: 0, rejected: 0 };
         let exact = checked.serial.as_ref().ok().and_then(|outcome| outcome.access_list.clone());
         let run = Run { snapshot, block, spec, lessons, exact };
         for engine in &mut self.engines {
@@ -157,6 +162,11 @@ impl Engines {
                         let setting = Setting { mode, threads, prediction: *prediction, outputs };
                         return Err(Mismatch { setting, difference });
                     }
+                }
+                let paths = engine.paths().map(Paths::stats).unwrap_or_default();
+                checked.replayed += paths.replayed;
+                if engine.config().threads == 1 {
+                    checked.rejected += paths.rejected;
                 }
             }
         }

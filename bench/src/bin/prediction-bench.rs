@@ -123,6 +123,7 @@ fn gaps(profiles: &[&Profile], arguments: &Arguments) -> Result<Vec<String>, Fai
         return Ok(lines);
     }
     let plan = Plan {
+        paths: true,
         size: arguments.size,
         seed: arguments.seed,
         pairs: 10,

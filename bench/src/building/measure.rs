@@ -125,11 +125,11 @@ fn expected(cases: &[Case]) -> Result<Vec<(Digest, u64)>, BuildingError> {
 
 fn timed(drained: &Drained, pairs: usize, knowledge: Knowledge) -> Result<Timed, BuildingError> {
     let cases = &drained.cases;
-    let predictor = match knowledge {
+    let learned = match knowledge {
         Knowledge::Warm => Some(learn(&drained.lesson, 1)?),
         Knowledge::Cold | Knowledge::Exact => None,
     };
-    let preparation = Preparation { predictor, ..Preparation::default() };
+    let preparation = Preparation { learned, ..Preparation::default() };
     let mut engine =
         EngineSide::new(THREADS, knowledge, vec![preparation; cases.len()]).map_err(MeasureError::Start)?;
     let comparison = compare(&mut Map::keeping_results(), &mut engine, cases, &expected(cases)?, pairs)?;

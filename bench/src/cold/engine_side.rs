@@ -2,15 +2,11 @@
 
 use super::DelayedSnapshot;
 use crate::{
-    engine::spec_of,
+    engine::{Learned, spec_of, teach},
     side::{Execution, MergedDiff, Side, SideError},
     workload::Case,
 };
-use braid_runtime::{
-    AccessHints, Engine, EngineConfig, Outputs, ScheduleReport,
-    engine::Learning,
-    predict::{Predictor, PredictorConfig},
-};
+use braid_runtime::{AccessHints, Engine, EngineConfig, Outputs, ScheduleReport, engine::Learning};
 use std::{sync::Arc, time::Instant};
 
 /// The engine with so many threads that execute and so many that read ahead.
@@ -18,8 +14,8 @@ use std::{sync::Arc, time::Instant};
 pub struct EngineSide {
     engine: Engine,
     disks: Vec<Arc<DelayedSnapshot>>,
-    /// Saved predictors, one for each block; none for a predictor that knows nothing.
-    predictors: Option<Vec<Vec<u8>>>,
+    /// What is known of each block; none for an engine that knows nothing.
+    learned: Option<Vec<Learned>>,
     prepared: Option<usize>,
     /// How the last run of each block went.
     pub reports: Vec<ScheduleReport>,
@@ -31,28 +27,25 @@ impl EngineSide {
         threads: usize,
         readers: usize,
         disks: Vec<Arc<DelayedSnapshot>>,
-        predictors: Option<Vec<Vec<u8>>>,
+        learned: Option<Vec<Learned>>,
     ) -> Result<Self, String> {
         let config = EngineConfig { threads, readers, learning: Learning::Off, ..EngineConfig::default() };
         let engine = Engine::new(config).map_err(|error| error.to_string())?;
         let reports = vec![ScheduleReport::default(); disks.len()];
-        Ok(Self { engine, disks, predictors, prepared: None, reports })
+        Ok(Self { engine, disks, learned, prepared: None, reports })
     }
 }
 
 impl Side for EngineSide {
     fn name(&self) -> String {
         let config = self.engine.config();
-        let knowledge = if self.predictors.is_some() { "warm" } else { "cold" };
+        let knowledge = if self.learned.is_some() { "warm" } else { "cold" };
         format!("engine, {} + {}, {knowledge}", config.threads, config.readers)
     }
 
     fn prepare(&mut self, position: usize) -> Result<(), SideError> {
         if self.prepared != Some(position) {
-            self.engine.set_predictor(match &self.predictors {
-                Some(saved) => Predictor::load(&saved[position], PredictorConfig::default())?,
-                None => Predictor::default(),
-            });
+            teach(&mut self.engine, self.learned.as_ref().map(|learned| &learned[position]))?;
             self.prepared = Some(position);
         }
         self.engine.forget_results();

@@ -2,7 +2,7 @@
 
 use super::{DelayedSnapshot, EngineSide, SerialSide};
 use crate::{
-    engine::{self, Knowledge},
+    engine::{self, Knowledge, Learned},
     figures::Spread,
     harness::{MeasureError, expectations, once, preparations},
     side::Side,
@@ -111,16 +111,16 @@ fn start(error: impl ToString) -> MeasureError {
     MeasureError::Start(error.to_string())
 }
 
-/// Predictors for the chosen blocks, each learned from other blocks.
+/// What was learned for the chosen blocks, each time from other blocks.
 fn learned(
     profile: &Profile,
     workload: &Workload,
     chosen: &[usize],
     plan: &Plan,
-) -> Result<Vec<Vec<u8>>, MeasureError> {
+) -> Result<Vec<Learned>, MeasureError> {
     if workload.cases.len() == 1 {
         let saved = preparations(profile, workload, plan.size, plan.seed, Knowledge::Warm)?;
-        return Ok(saved.into_iter().map(|preparation| preparation.predictor.unwrap_or_default()).collect());
+        return Ok(saved.into_iter().map(|preparation| preparation.learned.unwrap_or_default()).collect());
     }
     let learned = |position: &usize| {
         let others = workload.cases.iter().enumerate().filter(|(other, _)| other != position).map(|(_, case)| case);

@@ -6,12 +6,15 @@
 //! runs, which is what it takes when nobody else wants the cores.
 
 use super::{machine_costs::quartile, planning::Class, validate::PAUSE};
-use crate::{engine::spec_of, side::SideError, workload::Case};
+use crate::{
+    engine::{Learned, spec_of, teach},
+    side::SideError,
+    workload::Case,
+};
 use alloy_eip7928::BlockAccessList;
 use braid_runtime::{
     AccessHints, Engine, EngineConfig, Mode, Outputs,
     engine::{Learning, SpanKind, Timings, WorkKind},
-    predict::{Predictor, PredictorConfig},
 };
 use std::{thread::sleep, time::Instant};
 
@@ -94,17 +97,14 @@ impl<'a> Clocked<'a> {
     fn new(
         case: &'a Case,
         config: EngineConfig,
-        predictor: Option<&[u8]>,
+        learned: Option<&Learned>,
         list: Option<&'a BlockAccessList>,
     ) -> Result<Self, SideError> {
         let failed =
             |error: Box<dyn std::error::Error + Send + Sync>| SideError::Transaction { index: 0, source: error };
         let config = EngineConfig { learning: Learning::Off, clock: true, ..config };
         let mut engine = Engine::new(config).map_err(|error| failed(error.to_string().into()))?;
-        engine.set_predictor(match predictor {
-            Some(saved) => Predictor::load(saved, PredictorConfig::default())?,
-            None => Predictor::default(),
-        });
+        teach(&mut engine, learned)?;
         Ok(Self { engine, case, list })
     }
 
@@ -231,11 +231,11 @@ pub fn block_costs(case: &Case, count: usize) -> Result<BlockCosts, SideError> {
     })
 }
 
-/// Costs of running ahead on one thread, with what `predictor` says.
-pub fn ahead_costs(case: &Case, predictor: Option<&[u8]>, count: usize) -> Result<AheadCosts, SideError> {
+/// Costs of running ahead on one thread, with what was learned.
+pub fn ahead_costs(case: &Case, learned: Option<&Learned>, count: usize) -> Result<AheadCosts, SideError> {
     let transactions = case.block.transactions().len();
     let config = EngineConfig { mode: Mode::Forced, ..EngineConfig::default() };
-    let runs = Clocked::new(case, config, predictor, None)?.runs(count)?;
+    let runs = Clocked::new(case, config, learned, None)?.runs(count)?;
     Ok(AheadCosts {
         ahead: filled(each(&runs, transactions, by_work(&[WorkKind::Ahead]))),
         commits: filled(each(&runs, transactions, by_work(&[WorkKind::Commit]))),
@@ -247,13 +247,13 @@ pub fn ahead_costs(case: &Case, predictor: Option<&[u8]>, count: usize) -> Resul
 /// how much longer the commit takes of what ran ahead, as a factor.
 pub fn two_thread_costs(
     case: &Case,
-    predictor: Option<&[u8]>,
+    learned: Option<&Learned>,
     alone: &AheadCosts,
     count: usize,
 ) -> Result<(Option<f64>, Option<f64>), SideError> {
     let transactions = case.block.transactions().len();
     let config = EngineConfig { threads: 2, ..EngineConfig::default() };
-    let runs = Clocked::new(case, config, predictor, None)?.runs(count)?;
+    let runs = Clocked::new(case, config, learned, None)?.runs(count)?;
     let first = |(_, timings): &Noted| {
         let first = timings.work.iter().filter(|work| work.kind == WorkKind::Plan).min_by_key(|work| work.start_ns)?;
         (first.count > 0).then(|| first.nanos / u64::from(first.count))

@@ -10,7 +10,7 @@ use super::{
     validate::{Baseline, RealRun, contention},
 };
 use crate::{
-    engine::{Knowledge, Preparation, trace},
+    engine::{Knowledge, Learned, Preparation, trace},
     figures::Limits,
     harness::preparations,
     side::SideError,
@@ -139,14 +139,14 @@ fn number(address: &Address) -> u64 {
 fn model(
     case: &Case,
     trace: &BlockTrace,
-    predictor: Option<&[u8]>,
+    learned: Option<&Learned>,
     costs: &costs::BlockCosts,
     plan: &Plan,
 ) -> Result<(Model, f64), SideError> {
-    let ahead = costs::ahead_costs(case, predictor, plan.pairs)?;
-    let (plan_plain, remote) = costs::two_thread_costs(case, predictor, &ahead, plan.pairs)?;
-    let loaded = match predictor {
-        Some(saved) => Predictor::load(saved, PredictorConfig::default())?,
+    let ahead = costs::ahead_costs(case, learned, plan.pairs)?;
+    let (plan_plain, remote) = costs::two_thread_costs(case, learned, &ahead, plan.pairs)?;
+    let loaded = match learned {
+        Some(learned) => Predictor::load(&learned.predictor, PredictorConfig::default())?,
         None => Predictor::default(),
     };
     let (predicted, _) = graph::plan(case, &costs.classes, &loaded, true);
@@ -222,7 +222,7 @@ fn measure_workload(
         let costs = costs::block_costs(case, plan.pairs).map_err(failed)?;
         let (cold, remote) = model(case, &trace, None, &costs, plan).map_err(failed)?;
         remotes.push(remote);
-        let warm = warm_ones[index].predictor.as_deref();
+        let warm = warm_ones[index].learned.as_ref();
         let warm = warm.map(|saved| model(case, &trace, Some(saved), &costs, plan)).transpose().map_err(failed)?;
         let exact = exact_ones[index].access_list.as_ref();
         let exact = exact.map(|list| costs::exact_costs(case, list, plan.pairs)).transpose().map_err(failed)?;

@@ -4,6 +4,7 @@
 //! always give the same blocks. Generated workloads have one block, whose parent state was made by running deployments
 //! and set-up transactions of the real contracts ([`crate::contracts::Deployer`]).
 
+mod allowances;
 mod block_builder;
 mod counters;
 mod defi;

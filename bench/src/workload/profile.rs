@@ -1,7 +1,8 @@
 //! The table of profiles.
 
 use super::{
-    Workload, WorkloadError, counters, defi_mix, dex, dex_multihop, erc20, lending, mainnet, mispredict, transfers,
+    Workload, WorkloadError, allowances, counters, defi_mix, dex, dex_multihop, erc20, lending, mainnet, mispredict,
+    transfers,
 };
 use std::{fmt, str::FromStr};
 
@@ -319,6 +320,30 @@ pub const PROFILES: &[Profile] = &[
         "the same, partitioned over 16 contracts each",
         "what contract design buys",
         |p, size, seed| counters::build(p, size, seed, 16)
+    ),
+    profile!(
+        "allowance",
+        "allowances",
+        true,
+        "one spender takes from one wallet, whose allowance is counted down",
+        "what contract design costs",
+        |p, size, seed| allowances::build(p, size, seed, 1, true)
+    ),
+    profile!(
+        "allowance-endless",
+        "allowances",
+        true,
+        "the same, with an allowance that is not written down",
+        "that the balance waits as well",
+        |p, size, seed| allowances::build(p, size, seed, 1, false)
+    ),
+    profile!(
+        "allowance-16",
+        "allowances",
+        true,
+        "the same, out of 16 wallets",
+        "what more wallets buy",
+        |p, size, seed| allowances::build(p, size, seed, 16, false)
     ),
     profile!(
         "mispredict-semantics",

@@ -3,10 +3,10 @@
 //! The files differ in how deep things lie, so contracts are looked for at every depth: an object is a contract if it has an `abi` or a
 //! `storageLayout`.
 
-use super::layout::Layout;
+use super::layout::{Layout, Namespaces};
 use alloy_json_abi::JsonAbi;
 use alloy_primitives::{Address, Bytes, hex};
-use eyre::{WrapErr, bail, eyre};
+use eyre::{WrapErr, bail};
 use serde_json::{Map, Value};
 use std::{
     fs,
@@ -48,76 +48,128 @@ impl FromStr for FileFor {
     }
 }
 
-/// As [`FileFor`], and the address must be there.
-pub(super) fn with_address(text: &str) -> Result<FileFor, String> {
-    let file: FileFor = text.parse()?;
-    match file.address {
-        Some(_) => Ok(file),
-        None => Err("the address of the contract is missing: ADDRESS=FILE".to_owned()),
+impl FileFor {
+    /// Reads the file, or all files of a folder as Foundry's `out` and Hardhat's `artifacts` are.
+    pub(super) fn read(&self, namespaces: &mut Namespaces) -> eyre::Result<Content> {
+        let mut content = Content { name: self.file.display().to_string(), contracts: Vec::new() };
+        if self.file.is_dir() {
+            for path in files(&self.file)? {
+                // Folders of compilers hold other things, too.
+                let value = fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+                if let Some(value) = value {
+                    content.add(&value, &path, namespaces);
+                }
+            }
+        } else {
+            let name = &content.name;
+            let text = fs::read(&self.file).wrap_err_with(|| format!("cannot read {name}"))?;
+            let value: Value = serde_json::from_slice(&text).wrap_err_with(|| format!("{name} is not JSON"))?;
+            content.add(&value, &self.file, namespaces);
+        }
+        if let Some(wanted) = &self.contract {
+            content.contracts.retain(|contract| contract.name == *wanted);
+            if content.contracts.is_empty() {
+                bail!("{} has no contract {wanted}", content.name);
+            }
+        }
+        Ok(content)
+    }
+
+    /// The layouts that were asked for with `--layout`: one for an address, else those of contracts whose code is known.
+    pub(super) fn layouts(&self, namespaces: &mut Namespaces) -> eyre::Result<Vec<NamedLayout>> {
+        let mut content = self.read(namespaces)?;
+        let name = content.name.clone();
+        content.contracts.retain(|contract| contract.layout.is_some());
+        if content.contracts.is_empty() {
+            bail!(
+                "{name} has no storage layout; make one with `forge inspect CONTRACT storageLayout --json`, `solc --storage-layout` or outputSelection \"storageLayout\""
+            );
+        }
+        if self.address.is_some() {
+            content.only_one("layouts")?;
+        } else if content.contracts.iter().all(|contract| contract.code.is_none()) {
+            bail!("{name} has a layout without the deployed bytecode; name the contract: ADDRESS={name}");
+        }
+        content.layouts()
+    }
+
+    /// The interfaces that were asked for with `--abi`.
+    pub(super) fn interfaces(&self, namespaces: &mut Namespaces) -> eyre::Result<Vec<Interface>> {
+        let mut content = self.read(namespaces)?;
+        content.contracts.retain(|contract| contract.abi.is_some());
+        if content.contracts.is_empty() {
+            bail!("{} has no abi", content.name);
+        }
+        if self.address.is_some() {
+            content.only_one("interfaces")?;
+        }
+        content.interfaces()
     }
 }
 
-impl FileFor {
-    /// The contracts in the file that have what is wanted, by their names.
-    fn contracts(&self) -> eyre::Result<Vec<Contract>> {
-        let name = self.file.display();
-        let text = fs::read(&self.file).wrap_err_with(|| format!("cannot read {name}"))?;
-        let value: Value = serde_json::from_slice(&text).wrap_err_with(|| format!("{name} is not JSON"))?;
-        let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();
-        let mut contracts = Vec::new();
-        find(&value, &stem, &mut contracts);
-        if let Some(wanted) = &self.contract {
-            contracts.retain(|contract| contract.name == *wanted);
-            if contracts.is_empty() {
-                bail!("{name} has no contract {wanted}");
-            }
-        }
-        Ok(contracts)
+/// What is in a file.
+#[derive(Debug)]
+pub(super) struct Content {
+    name: String,
+    contracts: Vec<Contract>,
+}
+
+impl Content {
+    fn add(&mut self, value: &Value, path: &Path, namespaces: &mut Namespaces) {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        find(value, &stem, &mut self.contracts);
+        namespaces.read(value);
     }
 
-    /// The layout in the file.
-    pub(super) fn layout(&self) -> eyre::Result<Layout> {
-        let mut layouts = self.contracts()?;
-        layouts.retain(|contract| contract.layout.is_some());
-        let name = self.file.display();
-        match &mut layouts[..] {
-            [only] => {
-                let layout = only.layout.take().unwrap_or_default();
-                serde_json::from_value(layout).wrap_err_with(|| format!("{name}: storageLayout"))
+    fn only_one(&self, what: &str) -> eyre::Result<()> {
+        let names: Vec<_> = self.contracts.iter().map(|contract| contract.name.as_str()).collect();
+        match &names[..] {
+            [first, _, ..] => {
+                bail!("{0} has the {what} of {1}; name one: {0}:{first}", self.name, list(&names))
             }
-            [] => bail!(
-                "{name} has no storage layout; make one with `forge inspect CONTRACT storageLayout --json`, `solc --storage-layout` or outputSelection \"storageLayout\""
-            ),
-            several => {
-                let names: Vec<_> = several.iter().map(|contract| contract.name.as_str()).collect();
-                Err(eyre!(
-                    "{name} has the layouts of {}; name one: {name}:{}",
-                    list(&names),
-                    names.first().unwrap_or(&"")
-                ))
-            }
+            _ => Ok(()),
         }
     }
 
-    /// The interfaces in the file.
-    pub(super) fn interfaces(&self) -> eyre::Result<Vec<Interface>> {
-        let name = self.file.display();
-        let mut contracts = self.contracts()?;
-        contracts.retain(|contract| contract.abi.is_some());
-        if contracts.is_empty() {
-            bail!("{name} has no abi");
-        }
-        if self.address.is_some() && contracts.len() > 1 {
-            let names: Vec<_> = contracts.iter().map(|contract| contract.name.as_str()).collect();
-            bail!("{name} has the interfaces of {}; name one: {name}:{}", list(&names), names.first().unwrap_or(&""));
-        }
-        let interface = |contract: Contract| {
-            let abi = serde_json::from_value(contract.abi.unwrap_or_default())
-                .wrap_err_with(|| format!("{name}: abi of {}", contract.name))?;
-            Ok(Interface { name: contract.name, abi, code: contract.code })
+    /// All layouts.
+    pub(super) fn layouts(&self) -> eyre::Result<Vec<NamedLayout>> {
+        let layout = |contract: &Contract| {
+            let layout = contract.layout.clone()?;
+            let layout = serde_json::from_value(layout)
+                .wrap_err_with(|| format!("{}: storageLayout of {}", self.name, contract.name));
+            Some(layout.map(|layout| NamedLayout { name: contract.name.clone(), layout, code: contract.code.clone() }))
         };
-        contracts.into_iter().map(interface).collect()
+        self.contracts.iter().filter_map(layout).collect()
     }
+
+    /// All interfaces.
+    pub(super) fn interfaces(&self) -> eyre::Result<Vec<Interface>> {
+        let interface = |contract: &Contract| {
+            let abi = serde_json::from_value(contract.abi.clone()?)
+                .wrap_err_with(|| format!("{}: abi of {}", self.name, contract.name));
+            Some(abi.map(|abi| Interface { name: contract.name.clone(), abi, code: contract.code.clone() }))
+        };
+        self.contracts.iter().filter_map(interface).collect()
+    }
+}
+
+/// The files of JSON in a folder and below, in the order of their names.
+fn files(folder: &Path) -> eyre::Result<Vec<PathBuf>> {
+    let (mut open, mut found) = (vec![folder.to_owned()], Vec::new());
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).wrap_err_with(|| format!("cannot read {}", folder.display()))? {
+            let entry = entry.wrap_err_with(|| format!("cannot read {}", folder.display()))?;
+            let path = entry.path();
+            // Links are left out: they may lead in a circle.
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => open.push(path),
+                Ok(kind) if kind.is_file() && path.extension().is_some_and(|end| end == "json") => found.push(path),
+                _ => {}
+            }
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
 }
 
 fn list(names: &[&str]) -> String {
@@ -132,6 +184,14 @@ fn list(names: &[&str]) -> String {
 pub(super) struct Interface {
     pub(super) name: String,
     pub(super) abi: JsonAbi,
+    pub(super) code: Option<Code>,
+}
+
+/// Which variables lie where, and how to know the contract by its code.
+#[derive(Clone, Debug)]
+pub(super) struct NamedLayout {
+    pub(super) name: String,
+    pub(super) layout: Layout,
     pub(super) code: Option<Code>,
 }
 
@@ -184,14 +244,16 @@ fn find(value: &Value, name: &str, contracts: &mut Vec<Contract>) {
         Value::Object(fields) => {
             let abi = fields.get("abi").and_then(abi_of);
             let layout = ["storageLayout", "storage-layout"].iter().find_map(|key| fields.get(*key));
-            let layout = layout.or_else(|| is_layout(fields).then_some(value)).and_then(embedded);
+            let bare = is_layout(fields).then_some(value);
+            let layout = layout.or(bare).and_then(embedded);
             if abi.is_none() && layout.is_none() {
                 for (key, value) in fields.iter().filter(|(_, value)| value.is_object()) {
                     find(value, key.rsplit(':').next().unwrap_or(key), contracts);
                 }
                 return;
             }
-            let name = fields.get("contractName").and_then(Value::as_str).unwrap_or(name);
+            let own = fields.get("contractName").and_then(Value::as_str);
+            let name = own.or_else(|| bare.and_then(layout_of)).unwrap_or(name);
             contracts.push(Contract { name: name.to_owned(), abi, layout, code: code_of(fields) });
         }
         _ => {}
@@ -200,6 +262,12 @@ fn find(value: &Value, name: &str, contracts: &mut Vec<Contract>) {
 
 fn is_layout(fields: &Map<String, Value>) -> bool {
     fields.get("storage").is_some_and(Value::is_array) && fields.contains_key("types")
+}
+
+/// Whose layout it is, by what stands at its variables: `src/Token.sol:Token`.
+fn layout_of(layout: &Value) -> Option<&str> {
+    let first = layout.get("storage")?.get(0)?.get("contract")?.as_str()?;
+    first.rsplit(':').next().filter(|name| !name.is_empty())
 }
 
 /// Combined JSON of older compilers holds JSON as text.
@@ -275,6 +343,14 @@ mod tests {
         path.display().to_string().parse().unwrap()
     }
 
+    fn layouts(file: &FileFor) -> eyre::Result<Vec<NamedLayout>> {
+        file.layouts(&mut Namespaces::well_known())
+    }
+
+    fn interfaces(file: &FileFor) -> eyre::Result<Vec<Interface>> {
+        file.interfaces(&mut Namespaces::well_known())
+    }
+
     fn value(text: &str) -> Value {
         serde_json::from_str(text).unwrap()
     }
@@ -288,15 +364,19 @@ mod tests {
         let combined = json!({ "contracts": { "Poke.sol:Poke": { "abi": ABI, "bin-runtime": "6001", "storage-layout": LAYOUT } } });
         for content in [forge, hardhat, solc, combined] {
             let file = file(&folder, &content);
-            let interface = file.interfaces().unwrap().remove(0);
+            let interface = interfaces(&file).unwrap().remove(0);
             assert_eq!(interface.name, "Poke", "{content}");
             assert!(interface.abi.function("poke").is_some(), "{content}");
             assert!(interface.code.unwrap().is(&Bytes::from_static(&[0x60, 1])), "{content}");
-            assert!(!file.layout().unwrap().is_empty(), "{content}");
+            let layout = layouts(&file).unwrap().remove(0);
+            assert!(!layout.layout.is_empty() && layout.name == "Poke" && layout.code.is_some(), "{content}");
         }
-        assert!(!file(&folder, &value(LAYOUT)).layout().unwrap().is_empty());
-        assert_eq!(file(&folder, &value(ABI)).interfaces().unwrap().len(), 1);
-        let errors = file(&folder, &json!({ "abi": value(ABI) })).layout().unwrap_err().to_string();
+        let mut bare = file(&folder, &value(LAYOUT));
+        assert!(layouts(&bare).unwrap_err().to_string().contains("name the contract: ADDRESS="));
+        bare.address = Some(Address::ZERO);
+        assert_eq!(layouts(&bare).unwrap()[0].name, "Poke", "the name of the file, where nothing else tells");
+        assert_eq!(interfaces(&file(&folder, &value(ABI))).unwrap().len(), 1);
+        let errors = layouts(&file(&folder, &json!({ "abi": value(ABI) }))).unwrap_err().to_string();
         assert!(errors.contains("has no storage layout; make one with"), "{errors}");
     }
 
@@ -304,13 +384,50 @@ mod tests {
     fn one_of_several_contracts_must_be_named() {
         let folder = tempfile::tempdir().unwrap();
         let content = json!({ "A": { "storageLayout": value(LAYOUT) }, "B": { "storageLayout": value(LAYOUT) } });
-        let file = file(&folder, &content);
-        let error = file.layout().unwrap_err().to_string();
+        let path = file(&folder, &content).as_ref().display().to_string();
+        let of = |contract: &str| -> FileFor { format!("{}={path}{contract}", Address::ZERO).parse().unwrap() };
+        let error = layouts(&of("")).unwrap_err().to_string();
         assert!(error.contains("has the layouts of A, B; name one: "), "{error}");
-        let named: FileFor = format!("{}:B", file.as_ref().display()).parse().unwrap();
-        assert!(named.layout().is_ok());
-        let wrong: FileFor = format!("{}:C", file.as_ref().display()).parse().unwrap();
-        assert!(wrong.layout().unwrap_err().to_string().ends_with("has no contract C"));
+        assert_eq!(layouts(&of(":B")).unwrap()[0].name, "B");
+        assert!(layouts(&of(":C")).unwrap_err().to_string().ends_with("has no contract C"));
+    }
+
+    #[test]
+    fn folders_are_read_whole_and_what_is_no_contract_in_them_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = folder.path().join("A.sol");
+        fs::create_dir(&below).unwrap();
+        fs::write(below.join("A.json"), json!({ "abi": value(ABI), "deployedBytecode": "0x6001" }).to_string())
+            .unwrap();
+        fs::write(
+            below.join("B.json"),
+            json!({ "abi": value(ABI), "storageLayout": value(LAYOUT), "deployedBytecode": "0x6002" }).to_string(),
+        )
+        .unwrap();
+        fs::write(folder.path().join("cache.json"), "no JSON").unwrap();
+        fs::write(folder.path().join("readme.txt"), ABI).unwrap();
+        let file: FileFor = folder.path().display().to_string().parse().unwrap();
+        let content = file.read(&mut Namespaces::well_known()).unwrap();
+        let names: Vec<_> = content.interfaces().unwrap().into_iter().map(|interface| interface.name).collect();
+        assert_eq!((&names[..], content.layouts().unwrap().len()), (&["A".to_owned(), "B".to_owned()][..], 1));
+    }
+
+    #[test]
+    fn structures_of_syntax_trees_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let member = |name: &str, kind: &str| json!({ "name": name, "typeDescriptions": { "typeString": kind } });
+        let tree = json!({ "abi": value(ABI), "ast": { "nodes": [{ "nodes": [{
+            "nodeType": "StructDefinition", "canonicalName": "Game.Main", "documentation": { "text": "@custom:storage-location erc7201:game.main" },
+            "members": [member("round", "uint64"), member("price", "Price"), member("bets", "mapping(address => uint256[])")],
+        }, {
+            "nodeType": "UserDefinedValueTypeDefinition", "canonicalName": "Price", "underlyingType": { "typeDescriptions": { "typeString": "uint96" } },
+        }] }] } });
+        let mut namespaces = Namespaces::well_known();
+        let before = namespaces.layout().slots().count();
+        file(&folder, &tree).interfaces(&mut namespaces).unwrap();
+        let layout = namespaces.layout();
+        assert_eq!(layout.slots().count(), before + 2, "two small ones in one slot, and the mapping");
+        assert!(layout.has("Main"));
     }
 
     #[test]
@@ -335,6 +452,5 @@ mod tests {
         assert_eq!(parse(r"C:\a.json"), Ok(windows));
         assert!(parse("0x12=a.json").unwrap_err().contains("is not an address"));
         assert!(parse(&format!("{address}=")).is_err());
-        assert!(with_address("a.json").unwrap_err().contains("ADDRESS=FILE"));
     }
 }

@@ -3,7 +3,7 @@
 use super::{artifact::Interface, words};
 use alloy_json_abi::JsonAbi;
 use alloy_primitives::{
-    Address, Bytes, Selector, keccak256,
+    Address, Selector, keccak256,
     map::{AddressMap, HashMap},
 };
 use braid_runtime::oracle::Function;
@@ -141,19 +141,17 @@ impl Functions {
         Self { well_known: well_known.collect(), contracts: AddressMap::default(), interfaces: Vec::new() }
     }
 
-    /// Adds an interface, for this contract or for those that have its code. Tells whether there is any.
-    pub(super) fn add(&mut self, interface: Interface, address: Option<Address>, codes: &AddressMap<Bytes>) -> bool {
-        let Interface { name, abi, code } = interface;
+    /// Adds an interface, for these contracts.
+    pub(super) fn add(&mut self, interface: Interface, contracts: impl IntoIterator<Item = Address>) {
         let index = self.interfaces.len();
-        let has_code = |deployed: &Bytes| code.as_ref().is_some_and(|code| code.is(deployed));
-        let matching = codes.iter().filter(|(_, deployed)| has_code(deployed)).map(|(address, _)| *address);
-        let addresses: Vec<Address> = match address {
-            Some(address) => vec![address],
-            None => matching.collect(),
-        };
-        self.contracts.extend(addresses.iter().map(|address| (*address, index)));
-        self.interfaces.push((name, signatures(&abi)));
-        addresses.iter().any(|address| codes.contains_key(address))
+        self.contracts.extend(contracts.into_iter().map(|address| (address, index)));
+        self.interfaces.push((interface.name, signatures(&interface.abi)));
+    }
+
+    /// Whether the interface of this contract has the function.
+    pub(super) fn has(&self, contract: &Address, selector: Selector) -> bool {
+        let interface = self.contracts.get(contract).map(|index| &self.interfaces[*index]);
+        interface.is_some_and(|(_, signatures)| signatures.contains_key(&selector))
     }
 
     /// The name of a contract, if an interface of it was given.
@@ -225,7 +223,8 @@ mod tests {
         let mut functions = Functions::new();
         let code = Address::repeat_byte(1);
         let interface = Interface { name: "Poke".to_owned(), abi, code: None };
-        assert!(!functions.add(interface, Some(code), &AddressMap::default()), "nobody has code there");
+        functions.add(interface, [code]);
+        assert!(functions.has(&code, selector("poke((uint8)[])")) && !functions.has(&code, selector("poke()")));
         let poke = Function { code, selector: Some(selector("poke((uint8)[])")) };
         assert_eq!(functions.text(&poke), "Poke.poke");
         assert_eq!(functions.name(&poke).signature.as_deref(), Some("poke((uint8)[])"));

@@ -172,7 +172,7 @@ impl Gatherer<'_> {
         Field {
             kind,
             address,
-            contract: self.naming.functions.contract(&address).map(ToOwned::to_owned),
+            contract: self.naming.contracts.get(&address).cloned(),
             slot,
             name: named.text,
             variables: named.variables,

@@ -1,7 +1,13 @@
 //! The storage layout that solc writes (`--storage-layout`), and the names it gives to slots.
 //!
 //! See "Layout of State Variables in Storage" in the documentation of Solidity. A name is found by walking an [`Origin`] down the types: variables by
-//! their slots, entries of mappings by their keys, elements of arrays and members of structures by their distance.
+//! their slots, entries of mappings by their keys, elements of arrays and members of structures by their distance. [`namespaces`] makes layouts of what
+//! solc leaves out, by types that are [`declared`].
+
+mod declared;
+mod namespaces;
+
+pub(super) use namespaces::Namespaces;
 
 use super::{
     origin::{Hashed, Origin},
@@ -13,6 +19,8 @@ use std::collections::BTreeMap;
 
 /// Structures within structures that are followed: a layout of a user's making may hold itself.
 const DEPTH: usize = 32;
+/// Slots of a structure that may be those of arrays.
+const MEMBERS: u64 = 64;
 
 /// Variables of a contract.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -102,7 +110,12 @@ impl Layout {
 
     /// Slots of variables, from which the slots of arrays are hashed.
     pub(super) fn slots(&self) -> impl Iterator<Item = U256> {
-        self.storage.iter().map(|variable| variable.slot)
+        let slots = |variable: &Variable| {
+            let all = self.kind(&variable.r#type).map_or(U256::ONE, Type::slots);
+            (0..u64::try_from(all).unwrap_or(MEMBERS).min(MEMBERS)).map(U256::from)
+        };
+        let of = move |variable| slots(variable).map(|offset: U256| variable.slot.wrapping_add(offset));
+        self.storage.iter().flat_map(of)
     }
 
     /// The name of a slot; `None` if nothing of this layout is there.

@@ -1,11 +1,14 @@
 //! `braid inspect`: why a block was not faster, for those who wrote its contracts.
 //!
 //! [`options`] is what can be asked. [`gather`] executes the block and makes the [`report`], which [`table`] and [`page`] show. Names come from [`naming`]: of
-//! slots by [`origin`] (what was hashed) and [`layout`] (what solc tells), of functions by [`functions`]; [`artifact`] reads the files of compilers.
+//! slots by [`origin`] (what was hashed) and [`layout`] (what solc tells), of functions by [`functions`]; [`artifact`] reads the files of compilers, and [`given`]
+//! puts what is in them to the [`contracts`] of the block: behind a proxy, to the storage that the code ran on.
 
 mod artifact;
+mod contracts;
 mod functions;
 mod gather;
+mod given;
 mod layout;
 mod naming;
 mod options;
@@ -22,19 +25,12 @@ use crate::{
     replay::{ReplayBlock, load_predictor},
     terminal,
 };
-use alloy_primitives::{
-    Address, Bytes,
-    map::{AddressMap, AddressSet},
-};
 use braid_chain::NamedBundle;
+use contracts::Contracts;
 use eyre::{WrapErr, bail, eyre};
-use functions::Functions;
-use gather::{Assumptions, Found, Gatherer};
-use layout::Layout;
-use naming::Naming;
-use origin::Preimages;
+use gather::{Assumptions, Gatherer};
+use given::Given;
 use report::Report;
-use revm::DatabaseRef;
 use std::{
     fs,
     io::{self, Write},
@@ -45,14 +41,7 @@ use std::{
 /// Runs the command and tells the exit code.
 pub(crate) fn run(options: &InspectOptions) -> eyre::Result<u8> {
     // Files first: a wrong name should not be told after a long download.
-    let mut layouts = AddressMap::<Layout>::default();
-    for file in &options.layout {
-        let (Some(address), layout) = (file.address, file.layout()?) else { continue };
-        if layouts.insert(address, layout).is_some() {
-            bail!("two layouts for {address}");
-        }
-    }
-    let interfaces = options.abi.iter().map(|file| Ok((file, file.interfaces()?))).collect::<eyre::Result<Vec<_>>>()?;
+    let given = Given::read(options)?;
     let saved = match &options.predictor {
         Some(path) => fs::read(path).wrap_err_with(|| format!("cannot read {}", path.display()))?,
         None => Vec::new(),
@@ -74,30 +63,7 @@ pub(crate) fn run(options: &InspectOptions) -> eyre::Result<u8> {
     let engine = gather::run_engine(&block, threads, predictor, told).wrap_err(name)?;
 
     let mut warnings = Vec::new();
-    let touched = touched(&found);
-    for (address, layout) in &layouts {
-        if !touched.contains(address) {
-            warnings.push(format!("--layout {address}: this block does not touch the contract"));
-        } else if layout.is_empty() {
-            warnings.push(format!("--layout {address}: there are no variables in it"));
-        }
-    }
-    let mut functions = Functions::new();
-    let codes = if interfaces.is_empty() { AddressMap::default() } else { codes(&block, &touched) };
-    for (file, interfaces) in interfaces {
-        let mut matched = false;
-        for interface in interfaces {
-            matched |= functions.add(interface, file.address, &codes);
-        }
-        if !matched {
-            warnings.push(format!(
-                "--abi {}: no contract of this block has its code; name the contract with ADDRESS=FILE",
-                AsRef::<Path>::as_ref(file).display()
-            ));
-        }
-    }
-    let preimages = Preimages::new(&found.calls.preimages, layouts.values().flat_map(Layout::slots));
-    let naming = Naming { functions, layouts, preimages };
+    let naming = given.naming(&Contracts::new(&block, &found), &found, &mut warnings);
     let top = usize::from(options.top);
     let gatherer = Gatherer { block: &block, found: &found, naming: &naming, top };
     let assumptions = Assumptions { split: &options.split, commutative: &options.commutative };
@@ -123,24 +89,6 @@ fn block(options: &InspectOptions) -> eyre::Result<ReplayBlock> {
         _ => bail!("name a bundle, or a node with --rpc-url and --block"),
     };
     ReplayBlock::new(named).map_err(|problem| eyre!("{}: {}", problem.name, problem.reason))
-}
-
-/// Accounts that the block loaded.
-fn touched(found: &Found) -> AddressSet {
-    found.explanation.trace().initial_balances.keys().copied().collect()
-}
-
-/// Code of the contracts, as it was before the block.
-fn codes(block: &ReplayBlock, touched: &AddressSet) -> AddressMap<Bytes> {
-    let code = |address: &Address| {
-        let account = block.snapshot.basic_ref(*address).ok()??;
-        let code = match account.code {
-            Some(code) => code,
-            None => block.snapshot.code_by_hash_ref(account.code_hash).ok()?,
-        };
-        (!code.is_empty()).then(|| (*address, code.original_bytes()))
-    };
-    touched.iter().filter_map(code).collect()
 }
 
 /// Prints the tables and writes what was asked for.

@@ -14,7 +14,14 @@ use braid_runtime::AccessKey;
 #[derive(Debug)]
 pub(super) struct Naming {
     pub(super) functions: Functions,
-    pub(super) layouts: AddressMap<Layout>,
+    /// Layouts, all of them.
+    pub(super) layouts: Vec<Layout>,
+    /// Positions in `layouts` of those for an account's storage; the first that knows a slot names it.
+    pub(super) layouts_of: AddressMap<Vec<usize>>,
+    /// What may lie in the storage of every contract.
+    pub(super) common: Layout,
+    /// Names of the contracts that have one.
+    pub(super) contracts: AddressMap<String>,
     pub(super) preimages: Preimages,
 }
 
@@ -46,7 +53,8 @@ impl Naming {
             AccessKey::Storage(address, slot) => (address, *slot),
         };
         let origin = self.preimages.origin(slot);
-        if let Some(place) = self.layouts.get(address).and_then(|layout| layout.place(&origin)) {
+        let own = self.layouts_of.get(address).into_iter().flatten().map(|index| &self.layouts[*index]);
+        if let Some(place) = own.chain([&self.common]).find_map(|layout| layout.place(&origin)) {
             return Named { text: place.text(), variables: place.names, about: None };
         }
         let text = match &origin {
@@ -69,7 +77,7 @@ impl Naming {
     /// Whether a layout has a variable of this name.
     pub(super) fn has_variable(&self, name: &str) -> bool {
         let root = name.split(['[', '.']).next().unwrap_or_default();
-        self.layouts.values().any(|layout| layout.has(root))
+        self.layouts.iter().chain([&self.common]).any(|layout| layout.has(root))
     }
 }
 
@@ -117,10 +125,19 @@ fn root(origin: &Origin) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_primitives::{Address, Bytes, U256, keccak256, map::B256Map};
+    use crate::inspect::layout::Namespaces;
+    use alloy_primitives::{Address, Bytes, U256, hex, keccak256, map::B256Map};
 
-    fn naming(recorded: &B256Map<Bytes>, layouts: AddressMap<Layout>) -> Naming {
-        Naming { functions: Functions::new(), layouts, preimages: Preimages::new(recorded, []) }
+    fn naming(recorded: &B256Map<Bytes>, layouts: Vec<Layout>) -> Naming {
+        let common = Namespaces::well_known().layout();
+        Naming {
+            functions: Functions::new(),
+            layouts_of: [(Address::ZERO, (0..layouts.len()).collect())].into_iter().collect(),
+            preimages: Preimages::new(recorded, layouts.iter().chain([&common]).flat_map(Layout::slots)),
+            layouts,
+            common,
+            contracts: AddressMap::default(),
+        }
     }
 
     #[test]
@@ -132,7 +149,7 @@ mod tests {
             [outer, inner].into_iter().map(|input| (keccak256(&input), input.into())).collect();
         let inner = recorded.keys().copied().find(|hash| recorded[hash][..32] == U256::from(8).to_be_bytes::<32>());
         let slot = U256::from_be_bytes(inner.unwrap().0) + U256::ONE;
-        let named = naming(&recorded, AddressMap::default()).field(&AccessKey::Storage(Address::ZERO, slot));
+        let named = naming(&recorded, Vec::new()).field(&AccessKey::Storage(Address::ZERO, slot));
         assert_eq!(named.text, format!("keccak(8 . keccak({someone} . 3)) + 1"));
         assert_eq!(named.about.as_deref(), Some("in the mapping at slot 3"));
     }
@@ -147,12 +164,33 @@ mod tests {
         let input = [U256::from(9).to_be_bytes::<32>(), U256::from(1).to_be_bytes()].concat();
         let entry = U256::from_be_bytes(keccak256(&input).0);
         let recorded: B256Map<Bytes> = [(keccak256(&input), input.into())].into_iter().collect();
-        let naming = naming(&recorded, [(Address::ZERO, layout)].into_iter().collect());
+        let naming = naming(&recorded, vec![layout]);
         let meant =
             |name: &str, slot: U256| naming.is_meant(&name.parse().unwrap(), &AccessKey::Storage(Address::ZERO, slot));
         assert!(meant("total", U256::ZERO) && !meant("tot", U256::ZERO) && !meant("total", entry));
         assert!(meant("a", entry) && meant("a[9]", entry) && !meant("a[8]", entry));
         assert!(!naming.is_meant(&"total".parse().unwrap(), &AccessKey::Balance(Address::ZERO)));
         assert!(naming.has_variable("a[8]") && !naming.has_variable("b"));
+    }
+
+    #[test]
+    fn what_every_contract_may_have_is_named_after_what_its_own_layout_tells() {
+        let base = U256::from_be_bytes(hex!("52c63247e1f47db19d5ce0460030c497f067ca4cebf71ba98eeadabe20bace00"));
+        let someone = Address::repeat_byte(0xcd);
+        let balance = [someone.into_word().0, base.to_be_bytes()].concat();
+        let recorded: B256Map<Bytes> = [(keccak256(&balance), balance.clone().into())].into_iter().collect();
+        let own: Layout = serde_json::from_str(&format!(
+            r#"{{"storage": [{{"label": "supply", "offset": 0, "slot": "{}", "type": "t"}}],
+                "types": {{"t": {{"encoding": "inplace", "label": "uint256", "numberOfBytes": "32"}}}}}}"#,
+            base + U256::from(2)
+        ))
+        .unwrap();
+        let naming = naming(&recorded, vec![own]);
+        let text = |owner: Address, slot: U256| naming.field(&AccessKey::Storage(owner, slot)).text;
+        let entry = U256::from_be_bytes(keccak256(&balance).0);
+        assert_eq!(text(Address::ZERO, entry), format!("ERC20Storage._balances[{someone}]"));
+        assert_eq!(text(Address::ZERO, base + U256::from(2)), "supply");
+        assert_eq!(text(someone, base + U256::from(2)), "ERC20Storage._totalSupply");
+        assert!(naming.has_variable("ERC20Storage._totalSupply"));
     }
 }

@@ -1,6 +1,6 @@
 //! What `braid inspect` can be asked.
 
-use super::artifact::{FileFor, with_address};
+use super::artifact::FileFor;
 use crate::cli::BlockName;
 use alloy_primitives::{Address, U256};
 use clap::Args;
@@ -12,7 +12,9 @@ Examples:
   braid inspect --rpc-url http://127.0.0.1:8545 --block 19778575 --html block.html
   braid inspect block.braid                                           a block kept by `braid capture`
 
-With names instead of numbers (TOKEN is the address of the contract or of its proxy):
+With names instead of numbers:
+  forge build --extra-output storageLayout && braid inspect block.braid --artifacts out/
+and of single contracts (TOKEN is the address of the contract or of its proxy):
   forge inspect Token storageLayout --json > token-layout.json
   braid inspect block.braid --abi out/Token.sol/Token.json --layout TOKEN=token-layout.json
 
@@ -60,14 +62,19 @@ pub(crate) struct InspectOptions {
     #[arg(long, value_name = "FILE", requires = "rpc_url")]
     pub(super) genesis: Option<PathBuf>,
 
+    /// Names of functions and variables of all contracts: the folder of Foundry (`out`) or Hardhat (`artifacts`), or one file. Contracts are known by their deployed
+    /// bytecode, proxies and clones by the code that ran for them. Can be given several times.
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) artifacts: Vec<FileFor>,
+
     /// Names of functions: an artifact of Foundry or Hardhat, or output of solc. It is for the contracts that have its deployed bytecode, or for ADDRESS
     /// (behind a proxy: that of the implementation). Can be given several times.
     #[arg(long, value_name = "[ADDRESS=]FILE[:CONTRACT]")]
     pub(super) abi: Vec<FileFor>,
 
-    /// Names of variables: the storage layout that solc writes, also inside of an artifact, for the storage of ADDRESS (behind a proxy: that of the proxy).
-    /// Can be given several times.
-    #[arg(long, value_name = "ADDRESS=FILE[:CONTRACT]", value_parser = with_address)]
+    /// Names of variables: the storage layout that solc writes, also inside of an artifact. ADDRESS is a proxy or its implementation: the layout is for all storage that
+    /// the contract's code ran on. Without it, for the contracts that have the artifact's deployed bytecode. Can be given several times.
+    #[arg(long, value_name = "[ADDRESS=]FILE[:CONTRACT]")]
     pub(super) layout: Vec<FileFor>,
 
     /// What if this slot were many, one for each sender? Nobody would wait because of it. A variable's name stands for all of it: `balances` for every entry.

@@ -4,7 +4,7 @@
 //! are made here.
 
 use alloy_primitives::{B256, Bytes, U256, keccak256, map::B256Map};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Slots of this number and below may be those of arrays whose hash the compiler has computed.
 const ARRAYS: u64 = 512;
@@ -37,17 +37,21 @@ pub(super) enum Hashed {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Preimages {
     by_hash: BTreeMap<U256, Bytes>,
+    /// Slots of variables that layouts tell.
+    slots: BTreeSet<U256>,
 }
 
 impl Preimages {
     /// What was recorded, and what compilers compute in advance. `slots` are those of arrays that are known from layouts.
     pub(super) fn new(recorded: &B256Map<Bytes>, slots: impl IntoIterator<Item = U256>) -> Self {
-        let known = (0..ARRAYS).map(U256::from).chain(slots).map(|slot| {
+        let slots: BTreeSet<U256> = slots.into_iter().collect();
+        let known = (0..ARRAYS).map(U256::from).chain(slots.iter().copied()).map(|slot| {
             let input = B256::from(slot);
             (U256::from_be_bytes(keccak256(input).0), Bytes::copy_from_slice(input.as_slice()))
         });
         let recorded = recorded.iter().map(|(hash, input)| (U256::from_be_bytes(hash.0), input.clone()));
-        Self { by_hash: known.chain(recorded).collect() }
+        let by_hash = known.chain(recorded).collect();
+        Self { by_hash, slots }
     }
 
     /// Where this number comes from.
@@ -64,7 +68,7 @@ impl Preimages {
         let word = |bytes: &[u8]| U256::from_be_slice(bytes);
         let of = match input.len() {
             32 => match self.follow(word(input), depth) {
-                Origin::Number(number) if !is_slot(number) => Hashed::Other(input.clone()),
+                Origin::Number(number) if !self.is_slot(number) => Hashed::Other(input.clone()),
                 array => Hashed::Array(Box::new(array)),
             },
             length if length > 32 => {
@@ -78,11 +82,11 @@ impl Preimages {
         };
         Origin::Hash { of, offset }
     }
-}
 
-/// Whether a compiler may have put a variable there.
-fn is_slot(number: U256) -> bool {
-    number < U256::from(REACH) || well_known(number).is_some()
+    /// Whether a compiler may have put a variable there.
+    fn is_slot(&self, number: U256) -> bool {
+        number < U256::from(REACH) || self.slots.contains(&number)
+    }
 }
 
 /// Whether a word looks like an address.
@@ -90,25 +94,6 @@ pub(super) fn is_address(word: &[u8]) -> bool {
     word.len() == 32 && word[..12].iter().all(|byte| *byte == 0) && word[12..18].iter().any(|byte| *byte != 0)
 }
 
-/// Structures of OpenZeppelin that lie at the hash of their name (ERC-7201).
-const NAMESPACES: [&str; 16] = [
-    "openzeppelin.storage.ERC20",
-    "openzeppelin.storage.ERC721",
-    "openzeppelin.storage.ERC721Enumerable",
-    "openzeppelin.storage.ERC1155",
-    "openzeppelin.storage.ERC1155Supply",
-    "openzeppelin.storage.ERC4626",
-    "openzeppelin.storage.Ownable",
-    "openzeppelin.storage.AccessControl",
-    "openzeppelin.storage.ReentrancyGuard",
-    "openzeppelin.storage.Pausable",
-    "openzeppelin.storage.Initializable",
-    "openzeppelin.storage.Nonces",
-    "openzeppelin.storage.Votes",
-    "openzeppelin.storage.EIP712",
-    "openzeppelin.storage.Governor",
-    "openzeppelin.storage.GovernorCountingSimple",
-];
 /// Slots of proxies (ERC-1967), and the older ones of OpenZeppelin.
 const PROXY_SLOTS: [(&str, &str, u64); 5] = [
     ("implementation (ERC-1967)", "eip1967.proxy.implementation", 1),
@@ -122,14 +107,7 @@ const PROXY_SLOTS: [(&str, &str, u64); 5] = [
 pub(super) fn well_known(slot: U256) -> Option<String> {
     let hash = |text: &str| U256::from_be_bytes(keccak256(text).0);
     let proxy = PROXY_SLOTS.iter().find(|(_, text, less)| hash(text) - U256::from(*less) == slot);
-    if let Some((name, ..)) = proxy {
-        return Some((*name).to_owned());
-    }
-    NAMESPACES.iter().find_map(|name| {
-        let base = U256::from_be_bytes(keccak256(B256::from(hash(name) - U256::ONE)).0) & !U256::from(0xff);
-        let offset = slot.checked_sub(base).filter(|offset| *offset < U256::from(0x100))?;
-        Some(if offset.is_zero() { (*name).to_owned() } else { format!("{name} + {offset}") })
-    })
+    proxy.map(|(name, ..)| (*name).to_owned())
 }
 
 #[cfg(test)]
@@ -211,9 +189,6 @@ mod tests {
         let known = |slot: B256| well_known(number(slot));
         let implementation = b256!("360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc");
         assert_eq!(known(implementation).as_deref(), Some("implementation (ERC-1967)"));
-        let erc20 = b256!("52c63247e1f47db19d5ce0460030c497f067ca4cebf71ba98eeadabe20bace00");
-        assert_eq!(known(erc20).as_deref(), Some("openzeppelin.storage.ERC20"));
-        assert_eq!(well_known(number(erc20) + U256::from(2)).as_deref(), Some("openzeppelin.storage.ERC20 + 2"));
         assert_eq!(known(B256::ZERO), None);
     }
 }

@@ -95,7 +95,7 @@ pub(super) struct Field {
     /// `storage`, `balance`, `nonce`, `code` or `life`.
     pub(super) kind: &'static str,
     pub(super) address: Address,
-    /// Name of the contract, if an interface was given.
+    /// Name of the contract, if an interface or a layout was given; that of the implementation behind a proxy.
     pub(super) contract: Option<String>,
     pub(super) slot: Option<U256>,
     /// `balances[0x…]` by a layout, else `keccak(0x… . 3)`.

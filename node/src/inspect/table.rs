@@ -113,7 +113,7 @@ fn engine(report: &Report, out: &mut (impl Write + IsTerminal)) -> io::Result<()
         schedule.ahead, schedule.groups, schedule.ordered, schedule.native, schedule.re_executions
     )?;
     let prediction = &schedule.prediction;
-    match (prediction.transactions, prediction.right + prediction.superfluous) {
+    match (prediction.transactions, prediction.slots.right + prediction.slots.superfluous) {
         (0, _) => {
             writeln!(out, "Nothing was predicted: on few threads it is quicker to run ahead and to check afterwards.")
         }
@@ -125,8 +125,8 @@ fn engine(report: &Report, out: &mut (impl Write + IsTerminal)) -> io::Result<()
         (predicted, _) => writeln!(
             out,
             "Predicted were the slots of {predicted} transactions: {} of what was predicted was right, {} of what was used was predicted; nothing was known of {}",
-            percent(prediction.precision),
-            percent(prediction.recall),
+            percent(prediction.slots.precision),
+            percent(prediction.slots.recall),
             schedule.unknown
         ),
     }

@@ -1,7 +1,7 @@
 //! Pages: one HTML file each, with its style, its script and its data inside, that needs nothing but a browser.
 //!
-//! A command brings a template and data; what all pages share, colours, tables and the making of elements, is in `style.css` and `script.js` and is put into the
-//! template. The script puts text on the page as text only.
+//! A command brings a template and data; what all pages share, colours, tables and the making of elements, is in `style.css`, `script.js` and `lanes.js` (the timeline), and is put
+//! into the template. The script puts text on the page as text only.
 
 use braid_runtime::engine::{SpanKind, Timings};
 use serde::Serialize;
@@ -22,7 +22,8 @@ pub(crate) fn fill(template: &str, data: &impl Serialize) -> serde_json::Result<
 
 /// A template with all but its data.
 pub(crate) fn empty(template: &str) -> String {
-    template.replacen(STYLE, include_str!("style.css"), 1).replacen(SCRIPT, include_str!("script.js"), 1)
+    let script = concat!(include_str!("script.js"), include_str!("lanes.js"));
+    template.replacen(STYLE, include_str!("style.css"), 1).replacen(SCRIPT, script, 1)
 }
 
 /// Nanoseconds as microseconds, to two digits.

@@ -2,7 +2,11 @@
 
 use super::input::Problem;
 use alloy_primitives::B256;
-use braid_runtime::{bounds::Bounds, engine::Timings};
+use braid_runtime::{
+    bounds::Bounds,
+    engine::Timings,
+    predict::{Score, ScoreReport},
+};
 use serde::Serialize;
 
 /// Version of the JSON layout.
@@ -70,6 +74,8 @@ pub(crate) struct Schedule {
     pub(crate) ordered: u32,
     /// Plain transfers without the EVM.
     pub(crate) native: u32,
+    /// Executions along recorded paths, without the interpreter.
+    pub(crate) replayed: u32,
     pub(crate) re_executions: u32,
     /// Transactions of which nothing was known.
     pub(crate) unknown: u32,
@@ -81,41 +87,28 @@ pub(crate) struct Schedule {
 pub(crate) struct Prediction {
     /// Transactions that were predicted.
     pub(crate) transactions: u32,
-    /// Slots predicted and touched.
-    pub(crate) right: u64,
-    /// Slots predicted and not touched.
-    pub(crate) superfluous: u64,
-    /// Slots touched and not predicted.
-    pub(crate) missed: u64,
-    pub(crate) precision: f64,
-    pub(crate) recall: f64,
+    #[serde(flatten)]
+    pub(crate) slots: ScoreReport,
     /// Slots predicted in vain for each slot touched.
     pub(crate) over_prediction: f64,
 }
 
 impl Prediction {
-    pub(super) fn new(transactions: u32, score: &braid_runtime::predict::Score) -> Self {
-        Self {
-            transactions,
-            right: score.true_positive,
-            superfluous: score.false_positive,
-            missed: score.false_negative,
-            precision: score.precision(),
-            recall: score.recall(),
-            over_prediction: score.over_prediction(),
-        }
+    pub(super) fn new(transactions: u32, score: Score) -> Self {
+        Self { transactions, slots: score.into(), over_prediction: score.over_prediction() }
     }
 
     fn sum(parts: impl Iterator<Item = Self>) -> Self {
-        let mut score = braid_runtime::predict::Score::default();
-        let mut transactions = 0;
-        for part in parts {
-            transactions += part.transactions;
-            score.true_positive += part.right;
-            score.false_positive += part.superfluous;
-            score.false_negative += part.missed;
+        let (mut score, mut transactions) = (Score::default(), 0);
+        for Self { transactions: more, slots, .. } in parts {
+            transactions += more;
+            score.add(&Score {
+                true_positive: slots.right,
+                false_positive: slots.superfluous,
+                false_negative: slots.missed,
+            });
         }
-        Self::new(transactions, &score)
+        Self::new(transactions, score)
     }
 }
 
@@ -210,6 +203,7 @@ impl Total {
             ahead: count(|schedule| schedule.ahead),
             ordered: count(|schedule| schedule.ordered),
             native: count(|schedule| schedule.native),
+            replayed: count(|schedule| schedule.replayed),
             re_executions: count(|schedule| schedule.re_executions),
             unknown: count(|schedule| schedule.unknown),
             prediction: Prediction::sum(schedules.iter().map(|schedule| schedule.prediction)),

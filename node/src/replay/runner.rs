@@ -208,7 +208,7 @@ fn compare(
 
 /// How the engine ran a block.
 pub(crate) fn schedule(report: &ScheduleReport) -> Schedule {
-    let prediction = report.timings.as_ref().map(|timings| Prediction::new(timings.predicted, &timings.score.slots));
+    let prediction = report.timings.as_ref().map(|timings| Prediction::new(timings.predicted, timings.score.slots));
     Schedule {
         path: match &report.path {
             Path::Serial => "serial".to_owned(),
@@ -219,6 +219,7 @@ pub(crate) fn schedule(report: &ScheduleReport) -> Schedule {
         ahead: report.ahead,
         ordered: report.ordered,
         native: report.native,
+        replayed: report.replayed,
         re_executions: report.re_executions,
         unknown: report.unknown,
         prediction: prediction.unwrap_or_default(),

@@ -170,8 +170,8 @@ fn columns(all: &Row<'_>) -> Vec<Column> {
     }
     if all.schedule.is_some() {
         columns.push(("re-exec.", |row| of(row.schedule, |schedule| schedule.re_executions.to_string())));
-        columns.push(("precision", |row| share(row.schedule, |prediction| prediction.precision)));
-        columns.push(("recall", |row| share(row.schedule, |prediction| prediction.recall)));
+        columns.push(("precision", |row| share(row.schedule, |prediction| prediction.slots.precision)));
+        columns.push(("recall", |row| share(row.schedule, |prediction| prediction.slots.recall)));
     }
     if all.bounds.is_some() {
         columns.push(("B0", |row| number(row.bounds.map(|bounds| bounds.b0), 2, "×")));

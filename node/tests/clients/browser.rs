@@ -5,10 +5,21 @@ use super::{
     node::RunningNode,
     packages::{DRIVERS, artifacts, exists, skip},
 };
-use std::{fs::File, path::Path, time::Duration};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// The system's browser, installed from its packages where that is allowed. `None`, said aloud, if there is none.
-fn chromium() -> Option<&'static str> {
+pub(super) fn chromium() -> Option<PathBuf> {
+    let name = installed()?;
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.exists());
+    Some(path.expect("it has answered"))
+}
+
+fn installed() -> Option<&'static str> {
     let found = || ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| exists(name));
     // One test process at a time.
     let lock = File::create(DRIVERS.folder().join(".browser")).expect("the target folder can be written");
@@ -32,10 +43,6 @@ fn chromium() -> Option<&'static str> {
 fn a_page_uses_the_node_from_another_origin() {
     let (Some(artifacts), Some(chromium)) = (artifacts(), chromium()) else { return };
     let node = RunningNode::start::<&str>([]);
-    let path = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
-        .map(|folder| folder.join(chromium))
-        .find(|path| path.exists())
-        .expect("it has answered");
-    let driver = Driver::new("node", &DRIVERS.folder(), Duration::from_secs(180)).arg("browser.mjs").arg(path);
+    let driver = Driver::new("node", &DRIVERS.folder(), Duration::from_secs(180)).arg("browser.mjs").arg(chromium);
     driver.against(&node).env("ARTIFACTS", artifacts).succeed();
 }

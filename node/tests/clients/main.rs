@@ -9,7 +9,7 @@
 //! do differently is named where it is skipped, so a failure here is ours and not the driver's.
 //!
 //! Tests without packages: [`protocol`] sends what no client should, [`ipc`] talks over the Unix socket, [`config`] starts from a file, [`rpc_suite`] runs
-//! the public conformance suite.
+//! the public conformance suite. [`inspect`] looks at the pages that the program writes in a real browser, and names what a real compiler laid out.
 
 mod browser;
 mod config;
@@ -18,6 +18,7 @@ mod driver;
 mod foundry;
 mod hardhat;
 mod http;
+mod inspect;
 mod ipc;
 mod javascript;
 mod metamask;

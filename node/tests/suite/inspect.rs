@@ -9,7 +9,10 @@ use braid_tests::{
     assembly::{Assembly, add, argument, load, mapping, word},
     guide::CONTRACT,
 };
-use revm::bytecode::opcode::{CALLER, CODECOPY, RETURN};
+use revm::bytecode::opcode::{
+    CALLDATACOPY, CALLDATASIZE, CALLER, CODECOPY, DELEGATECALL, GAS, PUSH0, PUSH1, PUSH20, PUSH32, RETURN, SLOAD,
+    SSTORE, STOP,
+};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -132,7 +135,8 @@ fn what_does_not_fit_is_said() {
     let text = file(&folder, "text.json", &json!("no contract"));
     for (words, says) in [
         (vec!["inspect", "/no/such/file.braid"], "no/such/file.braid"),
-        (vec!["inspect", &before, "--layout", "A.json"], "ADDRESS=FILE"),
+        (vec!["inspect", &before, "--layout", &artifact], "ADDRESS="),
+        (vec!["inspect", &before, "--artifacts", "/no/such/out"], "cannot read /no/such/out"),
         (vec!["inspect", &before, "--abi", "/no/such/abi.json"], "cannot read /no/such/abi.json"),
         (vec!["inspect", &before, "--abi", &text], "has no abi"),
         (vec!["inspect"], "Usage: braid inspect"),
@@ -168,6 +172,13 @@ fn what_a_node_cannot_give_is_told() {
     }
 }
 
+/// Code that runs `before` and then leaves `code` as that of the contract.
+fn loading(before: &[u8], code: &[u8]) -> Vec<u8> {
+    let (start, size) = (before.len() as u8 + 12, code.len() as u8);
+    let loader = [PUSH1, size, PUSH1, start, PUSH1, 0, CODECOPY, PUSH1, size, PUSH1, 0, RETURN];
+    [before, &loader, code].concat()
+}
+
 /// A node for one test; killed when it goes out of scope.
 struct Node {
     child: Child,
@@ -200,6 +211,15 @@ impl Node {
         assert!(answer.get("error").is_none(), "{method}: {answer}");
         answer["result"].clone()
     }
+
+    /// Deploys a contract in a block of its own: its address.
+    fn deploy(&self, from: &Value, init: Vec<u8>) -> String {
+        let data = alloy_primitives::hex::encode_prefixed(init);
+        let hash = self.call("eth_sendTransaction", json!([{ "from": from, "data": data, "gas": "0x100000" }]));
+        self.call("evm_mine", json!([]));
+        let receipt = self.call("eth_getTransactionReceipt", json!([hash]));
+        receipt["contractAddress"].as_str().unwrap().to_owned()
+    }
 }
 
 impl Drop for Node {
@@ -214,19 +234,10 @@ fn a_contract_on_a_running_node_is_explained() {
     // Counts for all in slot 0, and for each in the mapping at slot 1.
     let own = || mapping(word(CALLER, []), 1);
     let code = Assembly::new().store(0, add(load(0), 1)).store(own(), add(load(own()), argument(0))).build();
-    // PUSH2 length, PUSH1 start, PUSH0: the code follows its loader.
-    let size = code.len() as u8;
-    let loader = [0x60, size, 0x60, 12, 0x60, 0, CODECOPY, 0x60, size, 0x60, 0, RETURN];
-    let init = [&loader[..], &code].concat();
     let node = Node::start();
     let accounts = node.call("eth_accounts", json!([]));
     let accounts = accounts.as_array().unwrap();
-    let deploy =
-        json!([{ "from": accounts[0], "data": alloy_primitives::hex::encode_prefixed(init), "gas": "0x100000" }]);
-    let hash = node.call("eth_sendTransaction", deploy);
-    node.call("evm_mine", json!([]));
-    let receipt = node.call("eth_getTransactionReceipt", json!([hash]));
-    let address = receipt["contractAddress"].as_str().unwrap();
+    let address = &node.deploy(&accounts[0], loading(&[], &code));
     let vote = [&keccak256("vote(uint256)")[..4], &U256::from(7).to_be_bytes::<32>()].concat();
     for account in accounts {
         let call = json!([{ "from": account, "to": address, "data": alloy_primitives::hex::encode_prefixed(&vote), "gas": "0x30000" }]);
@@ -260,4 +271,93 @@ fn a_contract_on_a_running_node_is_explained() {
     let run = braid(["inspect", "--rpc-url", &node.url, "--block", "0"]);
     run.expect(1);
     assert!(run.error().contains("block 0 has no state before it"), "{}", run.stderr);
+}
+
+/// ERC-1967.
+const IMPLEMENTATION: [u8; 32] =
+    alloy_primitives::hex!("360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc");
+
+#[test]
+fn the_layout_of_an_implementation_names_the_storage_of_its_proxies() {
+    // uint256 total; mapping(address => uint256) points; and OpenZeppelin's _totalSupply, at its slot of its own (ERC-7201).
+    let supply =
+        U256::from_be_bytes(alloy_primitives::hex!("52c63247e1f47db19d5ce0460030c497f067ca4cebf71ba98eeadabe20bace02"));
+    let own = || mapping(word(CALLER, []), 1);
+    let code = Assembly::new()
+        .store(0, add(load(0), 1))
+        .store(supply, add(load(supply), 1))
+        .store(own(), add(load(own()), argument(0)))
+        .build();
+    let node = Node::start();
+    let accounts = node.call("eth_accounts", json!([]));
+    let accounts = accounts.as_array().unwrap();
+    let implementation = node.deploy(&accounts[0], loading(&[], &code));
+    let target = implementation.parse::<Address>().unwrap();
+    let remember = [&[PUSH20][..], target.as_slice(), &[PUSH32], &IMPLEMENTATION, &[SSTORE]].concat();
+    let forward = [
+        &[CALLDATASIZE, PUSH0, PUSH0, CALLDATACOPY, PUSH0, PUSH0, CALLDATASIZE, PUSH0, PUSH32][..],
+        &IMPLEMENTATION,
+        &[SLOAD, GAS, DELEGATECALL, STOP],
+    ]
+    .concat();
+    let proxies: Vec<String> = (0..2).map(|_| node.deploy(&accounts[0], loading(&remember, &forward))).collect();
+    let vote = [&keccak256("vote(uint256)")[..4], &U256::from(7).to_be_bytes::<32>()].concat();
+    for (index, account) in accounts.iter().enumerate() {
+        // Two more call the one than the other.
+        let to = &proxies[usize::from(index % 2 == 1 && index < accounts.len() - 2)];
+        let call = json!([{ "from": account, "to": to, "data": alloy_primitives::hex::encode_prefixed(&vote), "gas": "0x40000" }]);
+        node.call("eth_sendTransaction", call);
+    }
+    node.call("evm_mine", json!([]));
+
+    let folder = tempfile::tempdir().unwrap();
+    let abi = json!([{ "type": "function", "name": "vote", "inputs": [{ "name": "weight", "type": "uint256" }], "outputs": [], "stateMutability": "nonpayable" }]);
+    let mut artifact = layout();
+    artifact["abi"] = abi;
+    artifact["deployedBytecode"] = json!({ "object": alloy_primitives::hex::encode_prefixed(&code) });
+    let artifact = file(&folder, "Ballot.json", &artifact);
+    let folder = folder.path().display().to_string();
+    let (for_proxy, for_code) = (format!("{}={artifact}", proxies[0]), format!("{implementation}={artifact}"));
+    let with = |words: &[&str]| {
+        let report = inspected(&[&["--rpc-url", &node.url, "--block", "latest"], words].concat());
+        assert_eq!(report["warnings"], json!([]), "{words:?}");
+        report
+    };
+    let names = |report: &Value, proxy: &str| -> Vec<String> {
+        let fields = report["fields"].as_array().unwrap().iter();
+        let own = fields.filter(|field| field["address"].as_str().unwrap().eq_ignore_ascii_case(proxy));
+        let mut names: Vec<_> = own.map(|field| field["name"].as_str().unwrap().to_owned()).collect();
+        names.sort_unstable();
+        names
+    };
+    let both = ["ERC20Storage._totalSupply", "total"];
+    // By what ran, the layout of the implementation is that of both proxies.
+    for words in [vec!["--layout", &for_code], vec!["--layout", &artifact], vec!["--artifacts", &folder]] {
+        let report = with(&words);
+        assert!(proxies.iter().all(|proxy| names(&report, proxy) == both), "{words:?}: {}", report["fields"]);
+        let hot = &report["fields"][0];
+        let told = hot["contract"].as_str().unwrap();
+        assert!(told.starts_with("Ballot (proxy) 0x") && told.len() < 32, "the two are told apart: {told}");
+        assert_eq!(hot["variables"].as_array().unwrap().len(), 1);
+    }
+    // Given for one proxy, it is for that one; what all contracts may have is named anyway.
+    let report = with(&["--layout", &for_proxy]);
+    assert_eq!(names(&report, &proxies[0]), both);
+    assert_eq!(names(&report, &proxies[1]), ["ERC20Storage._totalSupply", "slot 0"]);
+    // Names stand for the storage of every proxy.
+    let report = with(&["--artifacts", &folder, "--split", "total", "--split", "ERC20Storage"]);
+    assert_eq!(report["functions"][0]["name"], "Ballot.vote");
+    let asked = &report["what_if"]["asked"];
+    assert_eq!(
+        (&asked["assumptions"][0]["fields"], &asked["result"]["independent"]),
+        (&2.into(), &accounts.len().into())
+    );
+    // What fits nobody is said.
+    let stranger = format!("{}={artifact}", accounts[0].as_str().unwrap());
+    let report = inspected(&["--rpc-url", &node.url, "--block", "latest", "--layout", &stranger]);
+    assert!(
+        report["warnings"][0].as_str().unwrap().contains("uses no storage of the contract"),
+        "{}",
+        report["warnings"]
+    );
 }

@@ -53,6 +53,7 @@ pub(super) fn of_block(
         ahead: report.ahead,
         ordered: report.ordered,
         native: report.native,
+        replayed: report.replayed,
         re_executions: report.re_executions,
         unknown: report.unknown,
         planned_gas: report.planned_gas,
@@ -94,14 +95,9 @@ fn lanes(timings: &Timings) -> Vec<Lane> {
 
 fn prediction(timings: Timings) -> PredictionReport {
     let fields = |keys: Vec<_>| keys.into_iter().map(Field::from).collect();
-    let score = timings.score.slots;
     PredictionReport {
         transactions: timings.predicted,
-        right: score.true_positive,
-        superfluous: score.false_positive,
-        missed: score.false_negative,
-        precision: score.precision(),
-        recall: score.recall(),
+        slots: timings.score.slots.into(),
         mispredictions: timings
             .mispredictions
             .into_iter()

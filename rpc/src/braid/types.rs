@@ -1,7 +1,7 @@
 //! What the methods take and give.
 
 use alloy_primitives::{Address, B256, Bytes, U256};
-use braid_runtime::{AccessKey, bounds::Bounds, explain};
+use braid_runtime::{AccessKey, bounds::Bounds, explain, predict::ScoreReport};
 use serde::{Deserialize, Serialize};
 
 /// How a block is to be run.
@@ -108,6 +108,8 @@ pub(super) struct BlockSchedule {
     pub(super) ordered: u32,
     /// Plain transfers, done without the EVM.
     pub(super) native: u32,
+    /// Executions along recorded paths, without the interpreter.
+    pub(super) replayed: u32,
     /// Executions in vain.
     pub(super) re_executions: u32,
     /// Transactions of which nothing was known.
@@ -250,16 +252,8 @@ impl SpeedUpBounds {
 pub(super) struct PredictionReport {
     /// Transactions that were predicted.
     pub(super) transactions: u32,
-    /// Slots that were predicted and touched.
-    pub(super) right: u64,
-    /// Slots that were predicted and not touched.
-    pub(super) superfluous: u64,
-    /// Slots that were touched and not predicted.
-    pub(super) missed: u64,
-    /// Share of the predicted slots that were touched, from 0 to 1.
-    pub(super) precision: f64,
-    /// Share of the touched slots that were predicted, from 0 to 1.
-    pub(super) recall: f64,
+    #[serde(flatten)]
+    pub(super) slots: ScoreReport,
     /// Transactions with a wrong prediction.
     pub(super) mispredictions: Vec<MispredictionReport>,
 }

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     RecoveredBlock,
     evm::{self, LeanEvm, WorkerMemory},
+    paths::Paths,
     predict::SharedHashes,
     state::{AccountRef, BlockState, Snapshot},
 };
@@ -30,6 +31,8 @@ pub(crate) struct BlockContext<'b> {
     pub(crate) precompiles: BraidPrecompiles,
     /// Hashes that planner and workers share.
     pub(crate) hashes: Option<Arc<SharedHashes>>,
+    /// Paths that workers share.
+    pub(crate) paths: Option<Arc<Paths>>,
     pub(crate) transfers: TransferRules,
     /// At least one for each transaction that is planned; those beyond are left from other blocks.
     pub(crate) slots: Vec<TransactionSlot>,
@@ -55,6 +58,7 @@ pub(crate) struct BlockContext<'b> {
 /// What an engine keeps from block to block and lends to each.
 pub(crate) struct Kept<'b> {
     pub(crate) hashes: Option<Arc<SharedHashes>>,
+    pub(crate) paths: Option<Arc<Paths>>,
     pub(crate) precompile_cache: Option<Arc<PrecompileCache>>,
     pub(crate) slots: Vec<TransactionSlot>,
     pub(crate) records: &'b RecordPool,
@@ -82,6 +86,7 @@ impl<'b> BlockContext<'b> {
             env: env.block_env.clone(),
             beneficiary,
             hashes: kept.hashes,
+            paths: kept.paths,
             transfers: TransferRules::new(&env.cfg_env, &env.block_env),
             precompiles: BraidPrecompiles::new(spec, kept.precompile_cache, None),
             slots: kept.slots,

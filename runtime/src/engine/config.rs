@@ -55,6 +55,10 @@ pub struct EngineConfig {
     pub max_retry_share: f64,
     /// When the engine learns.
     pub learning: Learning,
+    /// Calls of a function by transactions that the interpreter runs before it is recorded, to be replayed without the interpreter from then on
+    /// ([`crate::paths`]); zero for never. A recording takes as long as some twenty executions, so it pays for functions that will be
+    /// called that often again.
+    pub record_after: u32,
     /// Transactions recorded for learning in one block, at most.
     pub lessons_per_block: usize,
     /// Note when each part of a block ran, in every block: [`ScheduleReport::timings`](super::ScheduleReport::timings) then has spans and work, but
@@ -80,6 +84,7 @@ impl Default for EngineConfig {
             order_unknown: false,
             max_retry_share: 0.3,
             learning: Learning::default(),
+            record_after: 24,
             lessons_per_block: 128,
             clock: false,
             precompile_cache_bytes: 16 << 20,
@@ -92,6 +97,12 @@ impl EngineConfig {
     /// Whether there is anything to be learned for: with one thread and nobody who reads ahead nothing is ever foretold.
     pub fn uses_predictions(&self) -> bool {
         self.threads > 1 || self.readers > 0 || self.predicts()
+    }
+
+    /// Runs of a function before it is recorded, if there are paths at all. Whoever forces everything wants to see them.
+    pub(crate) fn record_after(&self) -> Option<u32> {
+        let runs = if self.mode == Mode::Forced { self.record_after.min(1) } else { self.record_after };
+        (runs > 0).then_some(runs)
     }
 
     /// Whether the planner predicts everything that transactions access, not only where they often meet.

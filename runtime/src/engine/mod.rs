@@ -48,6 +48,7 @@ use crate::{
     block_hooks,
     evm::WorkerMemory,
     oracle,
+    paths::Paths,
     predict::{Predictor, PredictorConfig, SharedHashes},
     state::{BlockState, Snapshot, SnapshotError},
 };
@@ -88,6 +89,9 @@ pub struct Engine {
     lessons: Lessons,
     /// Hashes that the planner has computed for its predictions.
     hashes: Option<Arc<SharedHashes>>,
+    paths: Option<Arc<Paths>>,
+    /// The paths that the engine was given.
+    given_paths: Paths,
     planner: Option<Planner>,
     precompile_cache: Option<Arc<PrecompileCache>>,
 }
@@ -125,6 +129,8 @@ impl Engine {
             predictor: RwLock::new(Predictor::new(PredictorConfig::default())),
             state: None,
             memories: Vec::new(),
+            paths: config.record_after().map(|after| Arc::new(Paths::new(after))),
+            given_paths: Paths::default(),
             hashes: (config.predicts() || config.readers > 0).then(Arc::default),
             planner: None,
             precompile_cache: new_precompile_cache(&config),
@@ -147,10 +153,33 @@ impl Engine {
         self.predictor.get_mut()
     }
 
-    /// Replaces what was learned, and drops recordings that were not learned from yet.
+    /// Replaces what was learned, and drops recordings that were not learned from yet, and all paths.
     pub fn set_predictor(&mut self, predictor: Predictor) {
         self.predictor = RwLock::new(predictor);
         self.lessons.clear();
+        self.set_paths(Paths::default());
+    }
+
+    /// The paths that were recorded so far; `None` when the engine records none.
+    pub fn paths(&self) -> Option<&Paths> {
+        self.paths.as_deref()
+    }
+
+    /// Replaces the paths. An engine without paths stays without.
+    pub fn set_paths(&mut self, paths: Paths) {
+        self.given_paths = paths;
+        self.reset_paths();
+    }
+
+    /// Goes back to the paths that were given.
+    fn reset_paths(&mut self) {
+        if let Some(record_after) = self.config.record_after() {
+            let paths = Arc::new(self.given_paths.clone().recording_after(record_after));
+            for memory in self.memories.iter_mut().flatten() {
+                memory.paths.replace(Arc::clone(&paths));
+            }
+            self.paths = Some(paths);
+        }
     }
 
     /// Learns from the transactions that were recorded since the last time ([`Learning::BetweenBlocks`]). Call it when there is time: it takes
@@ -159,10 +188,11 @@ impl Engine {
         self.lessons.learn(self.predictor.get_mut());
     }
 
-    /// Forgets all results of precompiles and hash functions, so that a repeated run of a block finds none of its own, and drops recordings that
-    /// were not learned from yet.
+    /// Forgets all results of precompiles and hash functions and the paths that were recorded since some were given, so that a repeated run of a
+    /// block finds none of its own, and drops recordings that were not learned from yet.
     pub fn forget_results(&mut self) {
         self.lessons.clear();
+        self.reset_paths();
         if self.precompile_cache.as_ref().is_some_and(|cache| cache.stats().entries > 0) {
             self.precompile_cache = new_precompile_cache(&self.config);
         }
@@ -214,6 +244,9 @@ impl Engine {
         collect::clear(&mut state, self.pool.as_ref());
         self.state = Some(state);
         let mut outcome = outcome;
+        if let Ok(outcome) = &mut outcome {
+            outcome.report.replayed = self.paths.as_ref().map_or(0, |paths| paths.take_replayed());
+        }
         if let Ok(BlockOutcome { report: ScheduleReport { timings: Some(timings), .. }, .. }) = &mut outcome {
             timings.work.push(timeline::apart(WorkKind::Clear, 0, began.elapsed()));
         }
@@ -278,6 +311,7 @@ impl Engine {
         }
         let kept = Kept {
             hashes: self.hashes.clone(),
+            paths: self.paths.clone(),
             precompile_cache: self.precompile_cache.clone(),
             slots,
             records: &self.records,

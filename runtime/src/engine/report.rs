@@ -25,6 +25,8 @@ pub struct ScheduleReport {
     pub threads: usize,
     /// Plain transfers done without the EVM.
     pub native: u32,
+    /// Executions along a recorded path ([`crate::paths`]), without the interpreter. One that was found wrong and repeated counts twice.
+    pub replayed: u32,
     /// Transactions that ran on the EVM at their turn only.
     pub ordered: u32,
     /// Transactions that ran ahead of their turn and were found valid.
@@ -171,6 +173,7 @@ impl ScheduleReport {
             path: Path::Parallel,
             threads,
             native: counters.native,
+            replayed: 0,
             ordered: counters.ordered,
             ahead: counters.ahead,
             re_executions: counters.retried + counters.abandoned,

@@ -79,6 +79,7 @@ fn run_workers(shared: &Shared<'_>, pool: Option<&ThreadPool>, memories: &mut [O
 }
 
 fn run_worker(shared: &Shared<'_>, memory: &mut Option<WorkerMemory>, is_helper: bool) {
-    let own = memory.take().unwrap_or_else(|| WorkerMemory::new(shared.block.hashes.clone()));
+    let own =
+        memory.take().unwrap_or_else(|| WorkerMemory::new(shared.block.hashes.clone(), shared.block.paths.clone()));
     *memory = Some(worker::work(shared, own, is_helper));
 }

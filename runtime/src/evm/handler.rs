@@ -1,11 +1,11 @@
-//! revm's mainnet handler with three steps replaced: the sender's checks, and where the fee goes.
+//! revm's mainnet handler with three steps replaced: the sender's checks, how calls are run, and where the fee goes.
 
-use super::{LeanContext, LeanEvm};
+use super::{LeanContext, LeanEvm, call_loop};
 use revm::{
     context::{Block, Cfg, ContextTr, Transaction, result::EVMError},
     context_interface::result::{HaltReason, InvalidTransaction},
-    handler::{EvmTr, FrameResult, Handler, ItemOrResult, pre_execution::validate_account_nonce_and_code},
-    interpreter::{FrameInput, InitialAndFloorGas, interpreter_action::FrameInit},
+    handler::{FrameResult, Handler, pre_execution::validate_account_nonce_and_code},
+    interpreter::{InitialAndFloorGas, interpreter_action::FrameInit},
     primitives::{U256, hardfork::SpecId},
 };
 
@@ -57,25 +57,7 @@ impl<'b> Handler for LeanHandler<'b> {
     }
 
     fn run_exec_loop(&mut self, evm: &mut Self::Evm, first: FrameInit) -> Result<FrameResult, LeanError> {
-        if let ItemOrResult::Result(result) = evm.frame_init(first)? {
-            return Ok(result);
-        }
-        loop {
-            let result = match evm.frame_run()? {
-                ItemOrResult::Result(result) => result,
-                ItemOrResult::Item(init) => {
-                    enter(evm, &init);
-                    match evm.frame_init(init)? {
-                        ItemOrResult::Item(_) => continue,
-                        ItemOrResult::Result(result) => result,
-                    }
-                }
-            };
-            leave(evm, &result);
-            if let Some(result) = evm.frame_return_result(result)? {
-                return Ok(result);
-            }
-        }
+        call_loop::execute(evm, first)
     }
 
     fn reward_beneficiary(&self, evm: &mut Self::Evm, result: &mut FrameResult) -> Result<(), LeanError> {
@@ -87,25 +69,5 @@ impl<'b> Handler for LeanHandler<'b> {
         let gas = result.gas();
         journal.fee = U256::from(tip * u128::from(gas.used().saturating_sub(gas.reservoir())));
         Ok(())
-    }
-}
-
-/// Notes an inner call that begins, if the transaction is recorded.
-fn enter(evm: &mut LeanEvm<'_>, init: &FrameInit) {
-    if let Some(mut lesson) = evm.ctx.journaled_state.lesson.take() {
-        let input = match &init.frame_input {
-            FrameInput::Call(inputs) => inputs.input.bytes(&evm.ctx),
-            _ => Default::default(),
-        };
-        lesson.enter(&init.frame_input, &input);
-        evm.ctx.journaled_state.lesson = Some(lesson);
-    }
-}
-
-/// Notes that a call ended, if the transaction is recorded. For the transaction itself no call is open, so this does nothing.
-fn leave(evm: &mut LeanEvm<'_>, result: &FrameResult) {
-    if let Some(lesson) = &mut evm.ctx.journaled_state.lesson {
-        let result = result.interpreter_result();
-        lesson.observed.leave(&result.output, result.is_ok());
     }
 }

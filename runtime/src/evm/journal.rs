@@ -15,6 +15,7 @@ use super::{
     record_account::RecordAccount,
 };
 use crate::{
+    paths::LocalPaths,
     predict::{AccountFields, KeccakCache},
     state::{BlockState, Claims, Snapshot, SnapshotDatabase, SnapshotError},
 };
@@ -83,6 +84,7 @@ pub(crate) struct Journal<'b> {
     keccak: KeccakCache,
     /// The recording of the running transaction, if it is recorded.
     pub(crate) lesson: Option<Box<Lesson>>,
+    pub(crate) paths: LocalPaths,
     /// The view as a value, which [`JournalTr`] asks for and nobody uses.
     no_state: (),
 }
@@ -106,6 +108,7 @@ impl<'b> Journal<'b> {
             claims: None,
             view: memory.view,
             keccak: memory.keccak,
+            paths: memory.paths,
             lesson: None,
             changes: Vec::with_capacity(64),
             transient: TransientStorage::default(),
@@ -121,11 +124,12 @@ impl<'b> Journal<'b> {
     /// Gives the worker's memory back, ready for another block.
     pub(crate) fn into_memory(mut self) -> WorkerMemory {
         self.view.clear();
-        WorkerMemory { view: self.view, keccak: self.keccak }
+        self.paths.end_block();
+        WorkerMemory { view: self.view, keccak: self.keccak, paths: self.paths }
     }
 
     /// Keccak-256 of `input`, from the worker's cache if it is short.
-    pub(super) fn hash(&mut self, input: &[u8]) -> B256 {
+    pub(crate) fn hash(&mut self, input: &[u8]) -> B256 {
         let hash = self.keccak.hash(input);
         if let Some(lesson) = &mut self.lesson {
             lesson.preimages.record(input, hash);
@@ -134,7 +138,7 @@ impl<'b> Journal<'b> {
     }
 
     /// The code hash of an account as EXTCODEHASH gives it: zero for an account that does not exist or is empty (EIP-1052).
-    pub(super) fn code_hash_of(&mut self, address: Address, skip_cold_load: bool) -> Load<B256> {
+    pub(crate) fn code_hash_of(&mut self, address: Address, skip_cold_load: bool) -> Load<B256> {
         let load = self.load(address, skip_cold_load)?;
         let record = &self.view.accounts[load.data as usize];
         record.observe(Observed::CODE | Observed::EMPTY);
@@ -202,7 +206,7 @@ impl<'b> Journal<'b> {
 
     /// Loads an account and marks it warm.
     #[inline]
-    fn load(&mut self, address: Address, skip_cold_load: bool) -> Load<u32> {
+    pub(super) fn load(&mut self, address: Address, skip_cold_load: bool) -> Load<u32> {
         // An account that has to stay cold must not be listed as accessed, so look before loading.
         if let Some(position) = self.view.used_account(address) {
             let record = &mut self.view.accounts[position as usize];
@@ -249,7 +253,15 @@ impl<'b> Journal<'b> {
         }
     }
 
-    fn is_empty(&self, position: u32) -> bool {
+    pub(super) fn is_warm_account(&self, address: &Address) -> bool {
+        self.warm.has_account(address)
+    }
+
+    pub(super) fn is_warm_slot(&self, address: &Address, slot: &StorageKey) -> bool {
+        self.warm.has_slot(address, slot)
+    }
+
+    pub(super) fn is_empty(&self, position: u32) -> bool {
         self.view.accounts[position as usize].account.state_clear_aware_is_empty(self.spec)
     }
 
@@ -262,7 +274,7 @@ impl<'b> Journal<'b> {
     }
 
     #[inline]
-    pub(super) fn load_slot(&mut self, account: u32, slot: U256, skip_cold_load: bool) -> Load<u32> {
+    pub(crate) fn load_slot(&mut self, account: u32, slot: U256, skip_cold_load: bool) -> Load<u32> {
         let found = self.view.find_slot(account, slot);
         let address = self.view.accounts[account as usize].entry.address;
         let known = match found {
@@ -295,7 +307,7 @@ impl<'b> Journal<'b> {
         Ok(StateLoad::new(position, is_cold))
     }
 
-    pub(super) fn store_slot(
+    pub(crate) fn store_slot(
         &mut self,
         account: u32,
         slot: U256,
@@ -317,7 +329,7 @@ impl<'b> Journal<'b> {
         Ok(StateLoad::new(result, load.is_cold))
     }
 
-    fn move_value(&mut self, from: u32, to: u32, amount: U256) -> Option<TransferError> {
+    pub(crate) fn move_value(&mut self, from: u32, to: u32, amount: U256) -> Option<TransferError> {
         if from == to {
             let record = &mut self.view.accounts[from as usize];
             if amount > record.account.info.balance {

@@ -4,7 +4,10 @@
 //! [`handler`] replaces the steps of revm's handler that would make transactions depend on each other for no reason. [`LeanEvm`] is the
 //! result: the same interpreter, the same gas, the same precompiles.
 
+mod call_loop;
+mod callee;
 mod change;
+mod footprint;
 mod handler;
 mod instructions;
 mod journal;
@@ -12,16 +15,19 @@ mod lesson;
 mod local;
 mod record_account;
 
+pub(crate) use callee::Callee;
 pub(crate) use handler::LeanError;
 pub(crate) use journal::Journal;
 pub(crate) use lesson::Lesson;
 pub(crate) use local::{LocalView, Observed};
 
 use crate::{
+    paths::{Candidate, LocalPaths, Paths},
     predict::{KeccakCache, SharedHashes},
     state::{BlockState, Snapshot, SnapshotDatabase},
 };
 use braid_precompiles::BraidPrecompiles;
+use footprint::Footprint;
 use handler::LeanHandler;
 use revm::{
     Context,
@@ -41,12 +47,13 @@ pub(crate) type LeanEvm<'b> =
 pub(crate) struct WorkerMemory {
     pub(crate) view: LocalView,
     pub(crate) keccak: KeccakCache,
+    pub(crate) paths: LocalPaths,
 }
 
 impl WorkerMemory {
-    /// Memory of a worker that shares its hashes with others, if `hashes` are given.
-    pub(crate) fn new(hashes: Option<Arc<SharedHashes>>) -> Self {
-        Self { view: LocalView::default(), keccak: KeccakCache::sharing(hashes) }
+    /// Memory of a worker that shares its hashes and its paths with others, if any are given.
+    pub(crate) fn new(hashes: Option<Arc<SharedHashes>>, paths: Option<Arc<Paths>>) -> Self {
+        Self { view: LocalView::default(), keccak: KeccakCache::sharing(hashes), paths: LocalPaths::new(paths) }
     }
 }
 
@@ -87,6 +94,65 @@ pub(crate) fn run<'b>(
     speculative: bool,
 ) -> Result<ExecutionResult, LeanError> {
     evm.ctx.tx = tx;
+    let mut result = attempt(evm, index, speculative);
+    if result.is_err() && evm.ctx.journaled_state.paths.has_left() {
+        evm.ctx.journaled_state.paths.interpret_next();
+        result = attempt(evm, index, speculative);
+        evm.ctx.journaled_state.paths.choose_next();
+    }
+    if let Some(candidate) = evm.ctx.journaled_state.paths.candidate() {
+        result = try_path(evm, index, speculative, candidate, result);
+    }
+    result
+}
+
+/// Runs the transaction that has just been recorded along its own path. Only a path that leaves exactly what the interpreter left is used again.
+fn try_path(
+    evm: &mut LeanEvm<'_>,
+    index: u32,
+    speculative: bool,
+    candidate: Candidate,
+    result: Result<ExecutionResult, LeanError>,
+) -> Result<ExecutionResult, LeanError> {
+    let Ok(interpreted) = result else { return result };
+    // What the predictor is to learn, it has seen already.
+    let lesson = evm.ctx.journaled_state.lesson.take();
+    let result = compare_path(evm, index, speculative, candidate, interpreted);
+    evm.ctx.journaled_state.lesson = lesson;
+    result
+}
+
+fn compare_path(
+    evm: &mut LeanEvm<'_>,
+    index: u32,
+    speculative: bool,
+    candidate: Candidate,
+    interpreted: ExecutionResult,
+) -> Result<ExecutionResult, LeanError> {
+    let footprint = Footprint::of(&evm.ctx.journaled_state);
+    evm.ctx.journaled_state.paths.try_next(&candidate);
+    let replayed = attempt(evm, index, speculative);
+    let paths = &mut evm.ctx.journaled_state.paths;
+    let has_left = paths.has_left();
+    paths.choose_next();
+    let is_same = !has_left
+        && replayed.is_ok_and(|replayed| replayed == interpreted)
+        && Footprint::of(&evm.ctx.journaled_state) == footprint;
+    if is_same {
+        evm.ctx.journaled_state.paths.publish(candidate);
+        return Ok(interpreted);
+    }
+    // The view must be what the result says, so once more.
+    evm.ctx.journaled_state.paths.reject(candidate);
+    evm.ctx.journaled_state.paths.interpret_next();
+    let result = attempt(evm, index, speculative);
+    let paths = &mut evm.ctx.journaled_state.paths;
+    paths.choose_next();
+    drop(paths.candidate());
+    result
+}
+
+fn attempt(evm: &mut LeanEvm<'_>, index: u32, speculative: bool) -> Result<ExecutionResult, LeanError> {
     evm.ctx.journaled_state.begin(index, !speculative);
     LeanHandler { speculative, lifetime: std::marker::PhantomData }.run(evm)
 }

@@ -40,7 +40,7 @@ pub use predictor::{Outline, Predictor, PredictorConfig};
 pub use preimages::{KeccakPreimages, Preimages};
 pub use recorder::AccessRecorder;
 pub use saved::PredictorError;
-pub use score::{PredictionScore, Score};
+pub use score::{PredictionScore, Score, ScoreReport};
 pub use shape::{BlockContext, StateView, TransactionShape};
 pub(crate) use shared_hashes::SharedHashes;
 pub use study::Studied;

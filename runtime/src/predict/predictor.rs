@@ -137,8 +137,8 @@ impl Predictor {
         let template = found.template;
         out.known = template.observations > 0 || template.is_read;
         out.confidence = template.coverage;
-        if template.gas > 0 {
-            out.gas = template.gas.min(shape.gas_limit);
+        if let Some(gas) = self.store.usual_gas(template, shape.code_hash, shape.input) {
+            out.gas = gas.min(shape.gas_limit);
         }
         Walk::new(&self.store, shape, state, keccak, out, limits).run(found, to);
     }
@@ -150,8 +150,8 @@ impl Predictor {
             return Outline { gas: TRANSFER_GAS.min(shape.gas_limit), known: true, contended: false };
         }
         let found = self.store.find_for_code(shape.code_hash, PartlyKnown::whole(shape.input));
-        let learned = found.map_or(0, |template| template.gas);
-        let gas = if learned == 0 { UNKNOWN_GAS } else { learned }.min(shape.gas_limit);
+        let learned = found.and_then(|template| self.store.usual_gas(template, shape.code_hash, shape.input));
+        let gas = learned.unwrap_or(UNKNOWN_GAS).min(shape.gas_limit);
         Outline { gas, known: found.is_some(), contended: found.is_some_and(|template| template.contended) }
     }
 

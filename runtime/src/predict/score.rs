@@ -2,6 +2,7 @@
 
 use super::{AccountFields, ObservedAccesses, PredictedKey, Prediction};
 use alloy_primitives::{Address, U256, map::HashSet};
+use serde::Serialize;
 
 /// Right and wrong predictions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +45,33 @@ impl Score {
             (true, false) => self.false_positive += 1,
             (false, true) => self.false_negative += 1,
             (false, false) => {}
+        }
+    }
+}
+
+/// A [`Score`] as reports tell it; the names are the same in every style of JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct ScoreReport {
+    /// Predicted and touched.
+    pub right: u64,
+    /// Predicted, not touched.
+    pub superfluous: u64,
+    /// Touched, not predicted.
+    pub missed: u64,
+    /// Share of what was predicted that was touched, from 0 to 1.
+    pub precision: f64,
+    /// Share of what was touched that was predicted, from 0 to 1.
+    pub recall: f64,
+}
+
+impl From<Score> for ScoreReport {
+    fn from(score: Score) -> Self {
+        Self {
+            right: score.true_positive,
+            superfluous: score.false_positive,
+            missed: score.false_negative,
+            precision: score.precision(),
+            recall: score.recall(),
         }
     }
 }

@@ -154,6 +154,14 @@ impl Store {
         self.find(code_hash, function).or_else(of_family)
     }
 
+    /// Gas of transactions that begin with a call of this template: their average; where none did (the calls learned from were made by other contracts), that of
+    /// the function, whatever its input; else what it touches costs, if that is all it does.
+    pub(super) fn usual_gas(&self, template: &Template, code_hash: B256, input: &[u8]) -> Option<u64> {
+        let average = |template: &Template| (template.gas > 0).then_some(template.gas);
+        let of_function = || average(self.find_in_family(code_hash, Function::of(input))?);
+        average(template).or_else(of_function).or_else(|| template.gas_of_touching())
+    }
+
     /// The code under which templates of this code are kept: the one of its family that was seen first.
     pub(super) fn home_of(&mut self, code_hash: B256, code: &[u8]) -> B256 {
         if let Some(home) = self.homes.get(&code_hash) {

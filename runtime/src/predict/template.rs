@@ -301,6 +301,24 @@ impl Template {
         }
     }
 
+    /// What a transaction costs that does nothing but touch these slots and accounts; `None` if it calls others, or if nothing is known of it. The prices are those of
+    /// cold accesses (EIP-2929): the fork is not known here, and nobody is charged by it.
+    pub(super) fn gas_of_touching(&self) -> Option<u64> {
+        const TRANSACTION: u64 = 21_000;
+        const SLOT: u64 = 2_100;
+        const WRITE: u64 = 2_900;
+        const ACCOUNT: u64 = 2_600;
+        if self.observations == 0 || !self.calls.is_empty() {
+            return None;
+        }
+        let slots = self.slots.iter().map(|entry| {
+            let write = if entry.evidence.writes() { WRITE } else { 0 };
+            (SLOT + write) * u64::from(entry.evidence.likelihood())
+        });
+        let accounts = self.accounts.iter().map(|entry| ACCOUNT * u64::from(entry.evidence.likelihood()));
+        Some(TRANSACTION + slots.chain(accounts).sum::<u64>() / 255)
+    }
+
     /// Finds out anew what is contended, and which calls direct others.
     pub(super) fn sum_up(&mut self) {
         self.calls.iter_mut().for_each(|entry| entry.directs = false);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 const LISTED: u8 = 1;
 const ACCESSED: u8 = 2;
+const DELETED: u8 = 4;
 
 /// The marks of one entry.
 #[derive(Debug)]
@@ -42,6 +43,11 @@ impl Marks {
     /// Where the list has the key, if the block accessed it. Call when no worker runs.
     pub(crate) fn position(&self) -> Listed {
         Listed::from_number(self.position.load(Ordering::Relaxed))
+    }
+
+    /// The block deleted the key; true the first time.
+    pub(crate) fn delete(&self) -> bool {
+        self.bits.fetch_or(DELETED, Ordering::Relaxed) & DELETED == 0
     }
 
     /// The block accessed the key; true the first time.

@@ -1,6 +1,6 @@
 //! Access lists that come with the block and are false in one point.
 
-use crate::stage::{CONTRACT, NOBODY, OTHER, key, number, state, word};
+use crate::stage::{CONTRACT, NOBODY, OTHER, key, number, run, state, word};
 use alloy_eip7928::{
     AccountChanges, BalanceChange, BlockAccessIndex, BlockAccessList, CodeChange, NonceChange, SlotChanges,
     StorageChange,
@@ -11,7 +11,7 @@ use braid_runtime::{
 };
 use braid_tests::{
     blocks::{BlockBuilder, Call},
-    contracts::{counter, destroyer, destroyer_init, old_reader, router},
+    contracts::{counter, destroyer, destroyer_init, failer, old_reader, reader, router},
     memory::MemoryState,
 };
 
@@ -118,26 +118,88 @@ fn falsified(list: &BlockAccessList) -> Vec<(String, BlockAccessList)> {
     results
 }
 
+/// Accounts that the parent state has without anything in them: a precompile that is called from a contract and then pays for nothing, one that a plain transfer
+/// touches, one that is only looked at, and one that is touched only by a call that fails.
+fn block_over_left_over_accounts(fork: &str) -> (MemoryState, BlockBuilder) {
+    let mut state = state();
+    let identity = alloy_primitives::Address::with_last_byte(4);
+    let (seen, failed) = (word_address(), alloy_primitives::Address::repeat_byte(0x55));
+    state
+        .fund(identity, U256::ZERO)
+        .fund(NOBODY, U256::ZERO)
+        .fund(seen, U256::ZERO)
+        .fund(failed, U256::ZERO)
+        .deploy(CONTRACT, counter(), &[(2, 7)])
+        .deploy(OTHER, router(), &[])
+        .deploy(alloy_primitives::Address::repeat_byte(0x66), reader(), &[])
+        .deploy(alloy_primitives::Address::repeat_byte(0x77), failer(), &[]);
+    let look = |address| [word(address), number(1)];
+    let reader = alloy_primitives::Address::repeat_byte(0x66);
+    let failer = alloy_primitives::Address::repeat_byte(0x77);
+    let mut block = BlockBuilder::new(fork);
+    for index in 0..4 {
+        block = block
+            .call(&key(index), Call::to(OTHER).words(&[word(identity), number(0), number(77)]))
+            .call(&key(index), Call::to(reader).words(&look(NOBODY)))
+            .call(&key(index), Call::to(NOBODY))
+            .call(&key(index), Call::to(reader).words(&look(seen)))
+            .call(&key(index), Call::to(failer).words(&[word(failed), number(1)]))
+            .call(&key(index), Call::to(CONTRACT).words(&[number(index % 3)]));
+    }
+    (state, block)
+}
+
 #[test]
 fn every_list_that_is_false_in_one_point_is_rejected() {
     for fork in ["Shanghai", "Prague"] {
-        let (state, builder) = block(fork);
-        let (block, spec) = (builder.build(), builder.spec());
-        let list = execute_serial(&state, &block, &spec, Outputs::ALL).unwrap().access_list.unwrap();
-        let mut engines = [(Mode::Forced, 1), (Mode::Forced, 3), (Mode::Parallel, 2)]
-            .map(|(mode, threads)| Engine::new(EngineConfig { mode, threads, ..EngineConfig::default() }).unwrap());
-        let falsified = falsified(&list);
-        println!("{fork}: {} false lists", falsified.len());
-        for engine in &mut engines {
-            let mut execute =
-                |list| engine.execute_block(&state, &block, &spec, AccessHints::Exact(list), Outputs::default());
-            for (what, wrong) in &falsified {
-                match execute(wrong) {
-                    Err(BlockError::Invalid(InvalidBlock::AccessList(_))) => {}
-                    result => panic!("{fork}, {what}: {result:?}"),
-                }
+        reject_all_false_lists(fork, block(fork));
+    }
+}
+
+#[test]
+fn lists_over_left_over_accounts_are_told_apart_too() {
+    for fork in ["Shanghai", "Prague"] {
+        let (state, builder) = block_over_left_over_accounts(fork);
+        let after = run(&state, &builder);
+        assert!(!after.exists(NOBODY) && !after.exists(alloy_primitives::Address::with_last_byte(4)), "{fork}");
+        assert!(after.exists(word_address()) && after.exists(alloy_primitives::Address::repeat_byte(0x55)), "{fork}");
+        reject_all_false_lists(fork, (state, builder));
+    }
+}
+
+#[test]
+fn a_left_over_account_that_authorizes_pays_by_whether_it_is_still_there() {
+    // An authorization by an account that exists is cheaper (EIP-7702), so it matters whether somebody touched it before.
+    let author = key(40);
+    let mut state = state();
+    state.fund(author.address, U256::ZERO).deploy(CONTRACT, counter(), &[]);
+    let authorize = |block: BlockBuilder| {
+        let call = Call::to(CONTRACT).words(&[number(0)]);
+        block.call(&key(1), call.authorizations(vec![author.authorize(1, CONTRACT, 0)]))
+    };
+    let gas = |block: &BlockBuilder| run(&state, block).outcome.receipts.last().unwrap().cumulative_gas_used;
+    let new = || BlockBuilder::new("Prague");
+    let touched = gas(&authorize(new().call(&key(0), Call::to(author.address))));
+    let there = gas(&authorize(new().call(&key(0), Call::to(key(2).address))));
+    assert!(touched > there, "{touched} and {there} gas");
+}
+
+fn reject_all_false_lists(fork: &str, (state, builder): (MemoryState, BlockBuilder)) {
+    let (block, spec) = (builder.build(), builder.spec());
+    let list = execute_serial(&state, &block, &spec, Outputs::ALL).unwrap().access_list.unwrap();
+    let mut engines = [(Mode::Forced, 1), (Mode::Forced, 3), (Mode::Parallel, 2)]
+        .map(|(mode, threads)| Engine::new(EngineConfig { mode, threads, ..EngineConfig::default() }).unwrap());
+    let falsified = falsified(&list);
+    println!("{fork}: {} false lists", falsified.len());
+    for engine in &mut engines {
+        let mut execute =
+            |list| engine.execute_block(&state, &block, &spec, AccessHints::Exact(list), Outputs::default());
+        for (what, wrong) in &falsified {
+            match execute(wrong) {
+                Err(BlockError::Invalid(InvalidBlock::AccessList(_))) => {}
+                result => panic!("{fork}, {what}: {result:?}"),
             }
-            assert!(execute(&list).is_ok(), "{fork}: the right list is still accepted");
         }
+        assert!(execute(&list).is_ok(), "{fork}: the right list is still accepted");
     }
 }

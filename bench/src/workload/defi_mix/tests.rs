@@ -32,7 +32,7 @@ fn the_engine_decides_it_as_serial_revm_does() {
     let teacher = build(SMALL, 6).unwrap();
     let case = &workload.cases[0];
     let expected = Bundle.execute(0, case).unwrap();
-    let warm = Preparation { predictor: Some(learn(&teacher.cases, 1).unwrap()), ..Preparation::default() };
+    let warm = Preparation { learned: Some(learn(&teacher.cases, 1).unwrap()), ..Preparation::default() };
     let exact = Preparation { access_list: exact_list(case).unwrap(), ..Preparation::default() };
     let knowledge = [(Knowledge::Cold, Preparation::default()), (Knowledge::Warm, warm), (Knowledge::Exact, exact)];
     for threads in [1, 2, 4, 8] {

@@ -130,3 +130,67 @@ fn a_layout_that_holds_itself_comes_to_an_end() {
     let none: Layout = serde_json::from_str(r#"{"storage": [], "types": null}"#).unwrap();
     assert!(none.is_empty() && none.place(&Origin::Number(U256::ZERO)).is_none());
 }
+
+#[test]
+fn declared_structures_lie_as_solc_lays_them_out() {
+    // What solc 0.8.28 tells of the same declarations: slot and offset of each member, and the bytes of all.
+    let inner = "address payable x; string s; bytes b; function (uint256) external f";
+    let order = "uint64 a; Price p; contract I tok; enum E e; uint8[40] small; mapping(address => uint256[]) m; struct L.Inner[] list";
+    let main = "struct L.Order o; bytes32 k; string name; mapping(Price => mapping(bytes => bool)) q; struct L.Inner[3] three; bool last";
+    let members = |text: &str| {
+        text.split("; ").map(|one| one.rsplit_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap()).collect()
+    };
+    let mut declared = declared::Declarations::default();
+    declared.value("Price", "uint96");
+    for (name, text) in [("L.Inner", inner), ("L.Order", order), ("L.Main", main)] {
+        declared.structure(name, members(text));
+    }
+    let mut types = BTreeMap::new();
+    declared.add("struct L.Main", &mut types).unwrap();
+    let places = |name: &str| -> Vec<(String, u64, u64)> {
+        let members = types[name].members.as_ref().unwrap();
+        members.iter().map(|member| (member.label.clone(), member.slot.to::<u64>(), member.offset)).collect()
+    };
+    let expected = |places: &[(&str, u64, u64)]| -> Vec<(String, u64, u64)> {
+        places.iter().map(|(label, slot, offset)| ((*label).to_owned(), *slot, *offset)).collect()
+    };
+    assert_eq!(places("struct L.Inner"), expected(&[("x", 0, 0), ("s", 1, 0), ("b", 2, 0), ("f", 3, 0)]));
+    let order = [("a", 0, 0), ("p", 0, 8), ("tok", 1, 0), ("e", 1, 20), ("small", 2, 0), ("m", 4, 0), ("list", 5, 0)];
+    assert_eq!(places("struct L.Order"), expected(&order));
+    let main = [("o", 0, 0), ("k", 6, 0), ("name", 7, 0), ("q", 8, 0), ("three", 9, 0), ("last", 21, 0)];
+    assert_eq!(places("struct L.Main"), expected(&main));
+    assert_eq!(types["struct L.Inner[3]"].number_of_bytes, U256::from(384));
+    assert_eq!(types["struct L.Main"].number_of_bytes, U256::from(22 * 32));
+    assert_eq!(declared.add("struct L.Nothing", &mut types), None);
+    assert_eq!(declared.add("uint7", &mut types), None);
+}
+
+#[test]
+fn a_declared_structure_may_lead_back_to_itself() {
+    let mut declared = declared::Declarations::default();
+    declared.structure("Node", vec![("mapping(address => struct Node)".to_owned(), "below".to_owned())]);
+    let mut types = BTreeMap::new();
+    assert!(declared.add("struct Node", &mut types).is_some());
+    declared.structure("A", vec![("struct A".to_owned(), "itself".to_owned())]);
+    declared.add("struct A", &mut types);
+}
+
+#[test]
+fn namespaces_of_openzeppelin_are_all_understood() {
+    let layout = Namespaces::well_known().layout();
+    assert_eq!(layout.storage.len(), 31, "no type in them is unknown");
+    let place = |slot: U256| layout.place(&Origin::Number(slot)).map(|place| place.text());
+    let erc20 =
+        U256::from_be_bytes(alloy_primitives::hex!("52c63247e1f47db19d5ce0460030c497f067ca4cebf71ba98eeadabe20bace00"));
+    assert_eq!(place(erc20 + U256::from(2)).as_deref(), Some("ERC20Storage._totalSupply"));
+    assert_eq!(place(erc20 + U256::from(5)), None);
+    let mut hashes = Contract::default();
+    let role = hashes.entry(
+        &[7; 32],
+        U256::from_be_bytes(alloy_primitives::hex!("02dd7bc7dec4dceedda775e58dd541e08a116c6c53815c0bd028192f7b626800")),
+    );
+    let member = hashes.entry(SOMEONE.into_word().as_slice(), role);
+    let preimages = Preimages::new(&hashes.0, layout.slots());
+    let text = layout.place(&preimages.origin(member)).unwrap().text();
+    assert_eq!(text, format!("AccessControlStorage._roles[0x{}].hasRole[{SOMEONE}]", "07".repeat(32)));
+}

@@ -137,7 +137,11 @@ impl<'b> Checker<'b> {
                 after.balance = after.balance.saturating_add(fee);
             }
             if !is_destroyed && after.is_empty() && record.before.is_some() {
-                return Err(Failure::Unsuited);
+                if is_paid || !before.is_empty() {
+                    return Err(Failure::Unsuited);
+                }
+                self.delete_empty(record.entry, index);
+                continue;
             }
             self.change(record.entry, (record.listed, record.place), index, &before, &after)?;
             if is_destroyed {
@@ -166,6 +170,9 @@ impl<'b> Checker<'b> {
     /// Pays a fee (wei) to a beneficiary that did not take part otherwise.
     pub(crate) fn fee(&mut self, fee: U256, index: u32) -> Result<(), Failure> {
         let (entry, listed) = (self.beneficiary, self.beneficiary_listed);
+        if is_left_empty(entry) {
+            return Err(Failure::Unsuited);
+        }
         if !self.beneficiary_is_counted {
             self.access(entry, listed)?;
             self.beneficiary_is_counted = true;
@@ -190,8 +197,8 @@ impl<'b> Checker<'b> {
 
     /// Notes the access of an account.
     pub(crate) fn access(&mut self, entry: AccountRef, listed: Listed) -> Result<(), Failure> {
-        if entry.base.is_some_and(|base| base.is_empty()) {
-            // A list cannot tell whether it is still there.
+        if is_left_empty(entry) && self.claims.changes_account(listed) {
+            // A list cannot tell whether it is still there, and somebody may ask: an authorisation (EIP-7702) is cheaper if it is.
             return Err(Failure::Unsuited);
         }
         if listed == Listed::NOT {
@@ -248,6 +255,16 @@ impl<'b> Checker<'b> {
     fn differs(&mut self, is_claimed: bool) -> bool {
         self.found.totals.changes += 1;
         !is_claimed
+    }
+
+    /// Deletes an account without anything, which was touched (EIP-161). The list does not change it, so it is never more than that in this block,
+    /// and it does not matter when it went.
+    fn delete_empty(&mut self, entry: AccountRef, index: u32) {
+        if entry.marks().delete() {
+            entry.wipe_storage(index);
+            let (address, original) = (entry.address, entry.base);
+            self.found.diff.accounts.push(AccountDiff { address, original, present: None, storage_wiped: true });
+        }
     }
 
     /// Adds an account to the block's change, as it is in the end.
@@ -309,6 +326,11 @@ impl<'b> Checker<'b> {
         }
         Ok(())
     }
+}
+
+/// Whether the parent state has the account without anything in it: a few are left over from before EIP-161, and states made by hand have some.
+pub(crate) fn is_left_empty(entry: AccountRef) -> bool {
+    entry.base.is_some_and(|base| base.is_empty())
 }
 
 fn state_of(account: &Account) -> AccountState {

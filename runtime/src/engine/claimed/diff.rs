@@ -37,7 +37,11 @@ fn add_account(diff: &mut StateDiff, claims: &Claims<'_>, entry: &AccountEntry) 
     if !claims.changes_account(listed) && entry.wiped_at() == 0 {
         return;
     }
-    let claimed = claims.account_after_all(listed, entry);
+    let mut claimed = claims.account_after_all(listed, entry);
+    if entry.wiped_at() != 0 {
+        // The list does not tell what has nothing from what does not exist.
+        claimed.state = claimed.state.filter(|state| !state.is_empty());
+    }
     let storage_wiped = was_wiped(entry);
     if claimed.state == entry.base && !storage_wiped {
         return;

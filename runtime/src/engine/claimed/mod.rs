@@ -9,7 +9,8 @@
 //! the list says ([`diff`]).
 //!
 //! What a list cannot say is whether an account exists that has neither balance nor nonce nor code. Before Spurious Dragon that
-//! makes a difference, and later where such accounts are left over from then: these blocks go the way of [`super::exact`].
+//! makes a difference, and later where such an account is left over from then and the block changes it: these blocks go the way of [`super::exact`].
+//! One that is left over and only touched (a precompile, mostly) is deleted, and nobody can tell when.
 
 mod check;
 mod diff;
@@ -114,6 +115,7 @@ impl Engine {
         let mut memories = std::mem::take(&mut self.memories);
         let kept = Kept {
             hashes: self.hashes.clone(),
+            paths: self.paths.clone(),
             precompile_cache: self.precompile_cache.clone(),
             slots,
             records: &self.records,

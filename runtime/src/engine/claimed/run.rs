@@ -103,7 +103,7 @@ impl<'b> Shared<'b> {
 
     /// Memory for a worker that has none yet.
     pub(crate) fn new_memory(&self) -> WorkerMemory {
-        WorkerMemory::new(self.block.hashes.clone())
+        WorkerMemory::new(self.block.hashes.clone(), self.block.paths.clone())
     }
 
     /// A checker for one worker.

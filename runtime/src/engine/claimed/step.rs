@@ -3,7 +3,10 @@
 //! Reads are answered by what was committed in this step, else by the list as it stands before the step's index. Several commits may
 //! belong to one index (a system call each, then the withdrawals), so changes are collected and compared with the list at the end.
 
-use super::{Failure, check::Checker};
+use super::{
+    Failure,
+    check::{Checker, is_left_empty},
+};
 use crate::{
     AccountState,
     engine::{apply::settle, ordered_database::account_info},
@@ -90,6 +93,9 @@ impl<'b> Step<'b> {
             return Err(Failure::Unsuited);
         }
         for account in self.accounts.values().filter(|account| account.is_committed) {
+            if is_left_empty(account.entry) {
+                return Err(Failure::Unsuited);
+            }
             checker.access(account.entry, account.listed)?;
             let (before, after) =
                 (account.before.unwrap_or(AccountState::NEW), account.after.unwrap_or(AccountState::NEW));

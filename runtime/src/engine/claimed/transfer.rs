@@ -59,7 +59,8 @@ impl<'b> Transfers<'b> {
                     return Ok(None);
                 }
                 let entry = self.block.state.account(self.block.snapshot, address)?;
-                if entry.base.is_some_and(|base| base.code_hash != KECCAK_EMPTY) || entry.is(self.block.beneficiary) {
+                let is_plain = entry.base.is_none_or(|base| base.code_hash == KECCAK_EMPTY && !base.is_empty());
+                if !is_plain || entry.is(self.block.beneficiary) {
                     return Ok(None);
                 }
                 PlainAccount { entry, listed, place: Place::default(), is_counted: false }

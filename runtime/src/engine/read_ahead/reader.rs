@@ -170,7 +170,7 @@ impl<'a, 'b> Reader<'a, 'b> {
         }
         let memory = &mut self.memory;
         let evm = self.evm.get_or_insert_with(|| {
-            let worker = memory.worker.take().unwrap_or_else(|| WorkerMemory::new(guide.hashes.clone()));
+            let worker = memory.worker.take().unwrap_or_else(|| WorkerMemory::new(guide.hashes.clone(), None));
             let (cfg, env) = (guide.cfg.clone(), guide.env.clone());
             evm::lean_evm(&ahead.snapshot, ahead.state, worker, guide.precompiles.clone(), cfg, env)
         });

@@ -122,3 +122,48 @@ fn a_function_that_nobody_called_is_foreseen_from_its_code_and_then_learned_from
     let saved = Predictor::load(&predictor.save(), PredictorConfig::default()).expect("it was just saved");
     assert_eq!(keys(&predict(&saved, &call, &state)), keys(&again));
 }
+
+#[test]
+fn a_branch_that_only_other_contracts_took_costs_what_its_function_costs() {
+    let (outer, inner) = (account(830), account(831));
+    let mut predictor = Predictor::default();
+    // Another contract calls the function both ways, so that its variants are learned below calls.
+    let below = |predictor: &mut Predictor, rounds: u64| {
+        for round in 0..rounds {
+            let (asked, called) = flagged(round % 2 == 0, round);
+            let mut run = Run::new();
+            run.observed.gas_used = 90_000;
+            run.observed.enter(CallStart {
+                kind: CallKind::Call,
+                code_address: inner,
+                code_hash: code(83),
+                this: inner,
+                caller: outer,
+                value: U256::ZERO,
+                input: &asked,
+            });
+            let slot = called.observed.slots[0];
+            run.observed.write_slot(inner, slot.slot, slot.value, slot.new_value);
+            run.observed.leave(&[], true);
+            let data = input([7, 7, 7, 7], &[U256::from(round)]);
+            predictor.learn(&shape(account(round), outer, code(84), &data), &run.observed, &run.preimages);
+        }
+    };
+    below(&mut predictor, 24);
+    let (data, _) = flagged(true, 77);
+    let direct = shape(account(77), inner, code(83), &data);
+    let told = |predictor: &Predictor| (predictor.outline(&direct).gas, predict(predictor, &direct, &()).gas);
+    // No transaction began with it: a transaction, and one slot that is probably written.
+    let (gas, same) = told(&predictor);
+    assert!((23_000..=26_500).contains(&gas) && gas == same, "{gas}, {same}");
+    // One did, the other way: that is nearer than a guess.
+    let (other, mut run) = flagged(false, 5);
+    run.observed.gas_used = 44_000;
+    predictor.learn(&shape(account(5), inner, code(83), &other), &run.observed, &run.preimages);
+    assert_eq!(told(&predictor), (44_000, 44_000));
+    // Its own, as soon as there is one.
+    let (own, mut run) = flagged(true, 6);
+    run.observed.gas_used = 47_000;
+    predictor.learn(&shape(account(6), inner, code(83), &own), &run.observed, &run.preimages);
+    assert_eq!(told(&predictor), (47_000, 47_000));
+}
