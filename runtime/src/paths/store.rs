@@ -2,7 +2,8 @@
 //!
 //! [`Paths`] is shared by all workers of an engine; each worker keeps [`LocalPaths`], its own references and register files, so that a replay
 //! takes no lock. A recording costs some dozens of executions. So a function is recorded when it was run by the interpreter a few times, each further
-//! way only after more such runs than the one before, and a function that keeps leaving its recorded ways is given up.
+//! way only after more such runs than the one before. A function that keeps leaving its recorded ways is left to the interpreter for a while, longer each
+//! time, and meanwhile more ways are recorded.
 
 use super::tree::Tree;
 use alloy_primitives::{B256, U256, map::HashMap};
@@ -10,18 +11,26 @@ use parking_lot::RwLock;
 use revm::primitives::hardfork::SpecId;
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 /// Functions with paths. When there are more, all are forgotten: they come back quickly if they are in use.
 const MAX_FUNCTIONS: usize = 4_096;
 /// Ways through one function.
 const MAX_WAYS: u32 = 96;
-/// Replays that came to nothing after which hardly any may have done so: there is a way for each transaction.
-const HOPELESS: u32 = 32;
-/// Replays that came to nothing after which a fifth must have gone well: four in vain cost as much as a good one saves. Many, because a block
-/// often begins with what is seldom later: the first swap of each pool, say.
-const TRIALS: u32 = 128;
+/// Replays after which it is looked whether enough of them came to an end.
+const WINDOW: u32 = 32;
+/// Replays that all came to nothing, after which nobody waits for the end of the window.
+const HOPELESS: u32 = 16;
+/// Of so many replays, one at least must come to an end: it saves as much as three in vain cost.
+const WORTHWHILE: u32 = 4;
+/// Runs in the interpreter before a function that left its ways too often is replayed again. In between more ways are recorded.
+const FIRST_PAUSE: u32 = 128;
+/// The pause doubles each time, up to this.
+const LONGEST_PAUSE: u32 = 1 << 14;
+
+/// Replays to the end, since a way was recorded, that pay for it.
+const EARNED: u32 = 12;
 
 /// What has a tree of its own: a function as transactions call it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,8 +48,6 @@ struct Function {
     tree: RwLock<Arc<Tree>>,
     /// Counts replacements of the tree.
     generation: AtomicU32,
-    recordings: AtomicU32,
-    is_given_up: AtomicBool,
 }
 
 impl Function {
@@ -48,8 +55,6 @@ impl Function {
         Self {
             tree: RwLock::new(Arc::clone(&self.tree.read())),
             generation: AtomicU32::new(self.generation.load(Ordering::Relaxed)),
-            recordings: AtomicU32::new(self.recordings.load(Ordering::Relaxed)),
-            is_given_up: AtomicBool::new(self.is_given_up.load(Ordering::Relaxed)),
         }
     }
 }
@@ -88,8 +93,6 @@ pub struct PathStats {
     pub ways: usize,
     /// Operations on all ways.
     pub operations: usize,
-    /// Functions that kept leaving their ways.
-    pub given_up: usize,
     /// Transactions that went along a path to the end, up to the last block.
     pub replayed: u64,
     /// Recorded ways that were thrown away, because a trial did not leave exactly what the interpreter had left. On several threads that happens when
@@ -124,7 +127,6 @@ impl Paths {
             stats.functions += usize::from(tree.ways() > 0);
             stats.ways += tree.ways() as usize;
             stats.operations += tree.len();
-            stats.given_up += usize::from(function.is_given_up.load(Ordering::Relaxed));
         }
         stats
     }
@@ -157,8 +159,75 @@ struct Local {
     registers: Vec<U256>,
     /// Runs in the interpreter since the worker last looked whether to record.
     runs: u32,
-    replayed: u32,
-    left: u32,
+    appetite: Appetite,
+    trend: Trend,
+}
+
+/// How soon another way is recorded.
+#[derive(Clone, Copy, Debug)]
+struct Appetite {
+    /// Runs in the interpreter before the next recording, in quarters of `record_after`.
+    quarters: u32,
+    /// Replays to the end since the last recording.
+    ended: u32,
+}
+
+impl Default for Appetite {
+    fn default() -> Self {
+        Self { quarters: 4, ended: 0 }
+    }
+}
+
+impl Appetite {
+    /// Runs in the interpreter before the next recording.
+    fn wants(self, record_after: u32) -> u32 {
+        (record_after.saturating_mul(self.quarters) / 4).max(1)
+    }
+
+    /// A way is recorded beside `ways` others. The next one comes sooner if those were worth it, and later if not.
+    fn records(&mut self, ways: u32) {
+        if self.ended >= EARNED {
+            self.quarters = (self.quarters / 2).clamp(1, 4);
+        } else if ways > 0 {
+            self.quarters = (4 * self.quarters).min(64);
+        }
+        self.ended = 0;
+    }
+}
+
+/// Whether replays of a function are worth it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Trend {
+    /// Replays of the present window.
+    tried: u32,
+    /// Those of them that came to an end.
+    ended: u32,
+    /// Runs in the interpreter before the next replay.
+    pause: u32,
+    last_pause: u32,
+}
+
+impl Trend {
+    /// Whether the next transaction is to be replayed.
+    const fn allows(&mut self) -> bool {
+        let is_over = self.pause == 0;
+        self.pause = self.pause.saturating_sub(1);
+        is_over
+    }
+
+    /// Notes how a replay went.
+    fn note(&mut self, to_the_end: bool) {
+        self.tried += 1;
+        self.ended += u32::from(to_the_end);
+        let is_hopeless = self.tried == HOPELESS && self.ended == 0;
+        if self.tried < WINDOW && !is_hopeless {
+            return;
+        }
+        if self.ended * WORTHWHILE < self.tried {
+            self.pause = (2 * self.last_pause).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        }
+        *self = Self { pause: self.pause, last_pause: self.pause, ..Self::default() };
+    }
 }
 
 impl Local {
@@ -181,15 +250,8 @@ impl Local {
         let is_known = Arc::ptr_eq(&function.tree.read(), &self.tree);
         self.generation = function.generation.load(Ordering::Relaxed);
         self.function = Some(function);
-        (self.runs, self.replayed, self.left) = (0, 0, 0);
+        (self.runs, self.appetite, self.trend) = (0, Appetite::default(), Trend::default());
         is_known && self.registers.len() == self.tree.register_file().len()
-    }
-
-    /// The function takes other ways than those before too often.
-    fn give_up(&self) {
-        if let Some(function) = &self.function {
-            function.is_given_up.store(true, Ordering::Relaxed);
-        }
     }
 }
 
@@ -271,11 +333,7 @@ impl LocalPaths {
         }
         let local = self.functions.entry(*key).or_default();
         local.look_up(shared, key);
-        let mut recordings = 0;
         if let Some(function) = &local.function {
-            if function.is_given_up.load(Ordering::Relaxed) {
-                return Decision::Interpret;
-            }
             let generation = function.generation.load(Ordering::Acquire);
             if generation != local.generation {
                 local.tree = Arc::clone(&function.tree.read());
@@ -286,18 +344,17 @@ impl LocalPaths {
             if is_lesson && local.tree.ways() > 0 {
                 return Decision::Interpret;
             }
-            if matches!(self.next, Next::Free) && local.tree.ways() > 0 {
+            if matches!(self.next, Next::Free) && local.tree.ways() > 0 && local.trend.allows() {
                 return Decision::Replay(Arc::clone(&local.tree), std::mem::take(&mut local.registers));
             }
-            recordings = function.recordings.load(Ordering::Relaxed);
         }
         local.runs += 1;
-        let wanted = shared.record_after.saturating_mul(recordings.clamp(1, 8));
-        if local.runs < wanted || local.tree.ways() >= MAX_WAYS {
+        if local.runs < local.appetite.wants(shared.record_after) || local.tree.ways() >= MAX_WAYS {
             return Decision::Interpret;
         }
         local.runs = 0;
-        local.function.get_or_insert_with(|| shared.add(*key)).recordings.fetch_add(1, Ordering::Relaxed);
+        local.appetite.records(local.tree.ways());
+        local.function.get_or_insert_with(|| shared.add(*key));
         Decision::Record(Arc::clone(&local.tree))
     }
 
@@ -306,16 +363,9 @@ impl LocalPaths {
         self.has_left |= !to_the_end;
         if let (Next::Free, Some(local)) = (&self.next, self.functions.get_mut(key)) {
             local.registers = registers;
-            if to_the_end {
-                self.replayed += 1;
-                local.replayed += 1;
-            } else {
-                local.left += 1;
-                let (left, replayed) = (local.left, local.replayed);
-                if (left >= TRIALS && replayed < left / 4) || (left >= HOPELESS && replayed <= left / 12) {
-                    local.give_up();
-                }
-            }
+            self.replayed += u64::from(to_the_end);
+            local.appetite.ended += u32::from(to_the_end);
+            local.trend.note(to_the_end);
         }
     }
 
