@@ -76,7 +76,11 @@ impl<'r, R: Rng> Writer<'r, R> {
     }
 
     fn account(&mut self) {
-        match self.random.random_range(0..8) {
+        match self.random.random_range(0..10) {
+            8 | 9 => {
+                let address = self.pick(&self.accounts.clone());
+                self.immutable(U256::from_be_slice(address.as_slice()));
+            }
             0 => self.op(op::CALLER),
             1 => self.op(op::ADDRESS),
             2 => self.op(op::COINBASE),
@@ -99,12 +103,83 @@ impl<'r, R: Rng> Writer<'r, R> {
         }
     }
 
+    /// A word that other deployments of the program may have otherwise: an immutable, as compilers leave room for it.
+    fn immutable(&mut self, value: U256) {
+        self.op(op::PUSH32);
+        self.code.extend(value.to_be_bytes::<32>());
+    }
+
+    /// One of two words, or a word that is changed if a condition holds: a branch whose sides only compute.
+    fn choice(&mut self, depth: u32) {
+        self.word(depth - 1);
+        self.word(depth - 1);
+        if self.random.random() {
+            self.number(1);
+            self.op(op::AND);
+        }
+        let hole = self.jump(op::JUMPI);
+        self.change();
+        if self.random.random() {
+            let end = self.jump(op::JUMP);
+            self.land(hole);
+            self.change();
+            self.land(end);
+        } else {
+            self.land(hole);
+        }
+    }
+
+    /// Makes another word of the one on the stack, sometimes with more than is on the stack.
+    fn change(&mut self) {
+        for _ in 0..self.random.random_range(1..4) {
+            match self.random.random_range(0..12) {
+                0 => {
+                    self.op(op::POP);
+                    let value = self.pick(&[0, 1, 7]);
+                    self.number(value);
+                    continue;
+                }
+                1 => {
+                    self.op(op::ISZERO);
+                    continue;
+                }
+                2 => self.op(op::DUP1),
+                3 => self.argument(),
+                4 => self.immutable(U256::from(5)),
+                5 => self.op(op::PC),
+                _ => self.number(3),
+            }
+            let code = self.pick(&[
+                op::ADD,
+                op::MUL,
+                op::SUB,
+                op::DIV,
+                op::MOD,
+                op::LT,
+                op::EQ,
+                op::AND,
+                op::XOR,
+                op::SHL,
+                op::SHR,
+                op::SWAP1,
+            ]);
+            self.op(code);
+            if code == op::SWAP1 {
+                self.op(op::POP);
+            }
+        }
+    }
+
     /// Puts a word on the stack.
     fn word(&mut self, depth: u32) {
         let leaf = depth == 0 || self.random.random_ratio(1, 3);
         if leaf {
-            match self.random.random_range(0..10) {
+            match self.random.random_range(0..11) {
                 0..=3 => self.argument(),
+                10 => {
+                    let value = self.pick(&[0, 1, 32, u64::MAX]);
+                    self.immutable(U256::from(value));
+                }
                 4 => {
                     let value = self.pick(&[0, 1, 2, 31, 32, 255, 256, u64::MAX]);
                     self.number(value);
@@ -150,7 +225,8 @@ impl<'r, R: Rng> Writer<'r, R> {
             }
             return;
         }
-        match self.random.random_range(0..12) {
+        match self.random.random_range(0..14) {
+            12 | 13 => self.choice(depth),
             0 => {
                 self.word(depth - 1);
                 let code = self.pick(&[op::ISZERO, op::NOT]);

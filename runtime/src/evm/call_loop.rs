@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// Executes the transaction's own call or creation, and all that it leads to.
 pub(super) fn execute(evm: &mut LeanEvm<'_>, first: FrameInit) -> Result<FrameResult, LeanError> {
-    let Some(key) = key_of(evm, &first) else { return interpret(evm, first) };
+    let Some((key, model)) = key_of(evm, &first) else { return interpret(evm, first) };
     let FrameInput::Call(call) = &first.frame_input else { return interpret(evm, first) };
     // The paths are taken out of the journal meanwhile, which they run on.
     let mut paths = std::mem::take(&mut evm.ctx.journaled_state.paths);
@@ -21,7 +21,7 @@ pub(super) fn execute(evm: &mut LeanEvm<'_>, first: FrameInit) -> Result<FrameRe
     let result = match paths.decide(&key, is_lesson) {
         Decision::Interpret => interpret(evm, first),
         Decision::Replay(tree, mut registers) => {
-            let result = replay(evm, &tree, &mut registers, call);
+            let result = replay(evm, &tree, &mut registers, &mut paths.models, model, call);
             paths.replayed(&key, registers, !matches!(result, Err(Left::Path)));
             result.map_err(|left| match left {
                 // `super::run` has asked the paths before anybody reads this.
@@ -30,7 +30,8 @@ pub(super) fn execute(evm: &mut LeanEvm<'_>, first: FrameInit) -> Result<FrameRe
             })
         }
         Decision::Record(tree) => {
-            let mut recorder = Recorder::new((*tree).clone(), &evm.ctx, call);
+            let mut recorder =
+                Recorder::new((*tree).clone(), &mut paths.models, model, &evm.ctx, *evm.instruction.gas_table(), call);
             let result = record(evm, first, &mut recorder);
             if let (Ok(_), Some(with_way)) = (&result, recorder.finish()) {
                 paths.recorded(key, Arc::clone(&tree), with_way);
@@ -42,8 +43,8 @@ pub(super) fn execute(evm: &mut LeanEvm<'_>, first: FrameInit) -> Result<FrameRe
     result
 }
 
-/// The function that the transaction calls, if there can be a path for it.
-fn key_of(evm: &mut LeanEvm<'_>, first: &FrameInit) -> Option<Key> {
+/// The function that the transaction calls, if there can be a path for it, and the number of its code's model.
+fn key_of(evm: &mut LeanEvm<'_>, first: &FrameInit) -> Option<(Key, u32)> {
     let journal = &mut evm.ctx.journaled_state;
     let FrameInput::Call(call) = &first.frame_input else { return None };
     if !journal.paths.are_in_use() {
@@ -57,7 +58,10 @@ fn key_of(evm: &mut LeanEvm<'_>, first: &FrameInit) -> Option<Key> {
         && !code.is_empty()
         && spec.is_enabled_in(SpecId::BERLIN)
         && !evm.precompiles.contains(&call.target_address);
-    is_suited.then(|| Key::new(*hash, &evm.ctx.tx.data, spec))
+    is_suited.then_some(())?;
+    let models = &mut evm.ctx.journaled_state.paths.models;
+    let model = models.number(*hash, code);
+    Some((Key::new(models.get(model).id, &evm.ctx.tx.data, spec), model))
 }
 
 /// The interpreter's loop.
@@ -84,7 +88,7 @@ fn interpret(evm: &mut LeanEvm<'_>, first: FrameInit) -> Result<FrameResult, Lea
 }
 
 /// The same loop with a recorder beside it.
-fn record(evm: &mut LeanEvm<'_>, first: FrameInit, recorder: &mut Recorder) -> Result<FrameResult, LeanError> {
+fn record(evm: &mut LeanEvm<'_>, first: FrameInit, recorder: &mut Recorder<'_>) -> Result<FrameResult, LeanError> {
     if let ItemOrResult::Result(result) = evm.frame_init(first)? {
         return Ok(result);
     }
@@ -119,7 +123,7 @@ fn record(evm: &mut LeanEvm<'_>, first: FrameInit, recorder: &mut Recorder) -> R
 type NextStep<'b> = ItemOrResult<<super::LeanFrame as FrameTr>::FrameInit, <super::LeanFrame as FrameTr>::FrameResult>;
 
 /// Runs the innermost frame until it ends or calls, instruction by instruction.
-fn record_frame<'b>(evm: &mut LeanEvm<'b>, recorder: &mut Recorder) -> Result<NextStep<'b>, LeanError> {
+fn record_frame<'b>(evm: &mut LeanEvm<'b>, recorder: &mut Recorder<'_>) -> Result<NextStep<'b>, LeanError> {
     if !recorder.is_at_work() {
         return Ok(evm.frame_run()?);
     }

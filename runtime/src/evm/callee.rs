@@ -3,7 +3,10 @@
 use super::{journal::Journal, local::Observed};
 use crate::state::SnapshotError;
 use alloy_primitives::{Address, B256, U256};
-use revm::{context::journaled_state::JournalLoadError, state::AccountStatus};
+use revm::{
+    context::journaled_state::JournalLoadError,
+    state::{AccountStatus, Bytecode},
+};
 
 /// An account that is called, or whose code is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +33,20 @@ impl Journal<'_> {
     /// Position of an account that the running transaction has loaded.
     pub(crate) fn account_in_use(&mut self, address: Address) -> Option<u32> {
         self.view.used_account(address)
+    }
+
+    /// The code of an account that the running transaction has loaded, with its hash, if the code is at hand.
+    pub(crate) fn code_in_use(&mut self, address: Address) -> Option<(B256, Bytecode)> {
+        let position = self.view.used_account(address)?;
+        let info = &self.view.accounts[position as usize].account.info;
+        Some((info.code_hash, info.code.clone()?))
+    }
+
+    /// The code of an account that was called.
+    pub(crate) fn code_of(&mut self, callee: &Callee) -> Result<Bytecode, SnapshotError> {
+        self.load_code(callee.position)?;
+        let code = self.view.accounts[callee.position as usize].account.info.code.clone();
+        Ok(code.unwrap_or_else(|| unreachable!("`load_code` leaves code behind")))
     }
 
     /// Hash of the code of an account that the running transaction has loaded.

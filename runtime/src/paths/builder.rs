@@ -6,7 +6,7 @@
 //! would not share their beginnings.
 
 use super::{
-    compute::{compute, operands},
+    compute::{SELECT, compute, operands},
     ops::{Entry, Given, Kind, NOWHERE, Op, Piece, PrecompileSite, Reg, Site, Span},
     shadow::Cell,
     tree::Tree,
@@ -33,6 +33,8 @@ pub(super) struct Builder {
     computed: HashMap<(u8, [Reg; 3]), Reg>,
     given: Vec<(Given, Reg)>,
     inputs: HashMap<u32, Reg>,
+    /// By frame, and offset in its code.
+    immutables: HashMap<(u32, u32), Reg>,
     joined: HashMap<Vec<Piece>, Reg>,
     hashed: HashMap<Vec<Piece>, Reg>,
     /// What a register was put together from.
@@ -63,6 +65,7 @@ impl Builder {
             computed: HashMap::default(),
             given: Vec::new(),
             inputs: HashMap::default(),
+            immutables: HashMap::default(),
             joined: HashMap::default(),
             hashed: HashMap::default(),
             parts: HashMap::default(),
@@ -202,9 +205,27 @@ impl Builder {
         register
     }
 
+    /// An immutable of the running code. Frames are counted along the way.
+    pub(super) fn immutable(&mut self, frame: u32, offset: u32, value: U256) -> Reg {
+        if let Some(register) = self.immutables.get(&(frame, offset)) {
+            return *register;
+        }
+        let register = self.emit_into(
+            |op| match op {
+                Op::Immutable { dst, offset: known } if *known == offset => Some(*dst),
+                _ => None,
+            },
+            |dst| Op::Immutable { dst, offset },
+        );
+        // What begins with a zero byte, or is an address.
+        self.set(register, value, 248);
+        self.immutables.insert((frame, offset), register);
+        register
+    }
+
     /// An instruction that depends on its operands alone.
     pub(super) fn compute(&mut self, code: u8, args: [Reg; 3]) -> Reg {
-        let count = operands(code).unwrap_or(0);
+        let count = if code == SELECT { 3 } else { operands(code).unwrap_or(0) };
         let [a, b, c] = args.map(|register| self.value(register));
         let value = compute(code, &a, &b, &c);
         if args[..count].iter().all(|register| self.is_constant(*register)) {
@@ -233,11 +254,35 @@ impl Builder {
         register
     }
 
+    /// One of two values: the first if the register is not zero.
+    pub(super) fn select(&mut self, on: Reg, [if_not_zero, if_zero]: [Reg; 2]) -> Reg {
+        if if_not_zero == if_zero {
+            return if_zero;
+        }
+        match self.negated.get(&on) {
+            Some(inner) => self.select(*inner, [if_zero, if_not_zero]),
+            None => self.compute(SELECT, [on, if_not_zero, if_zero]),
+        }
+    }
+
+    /// Counts gas of the two sides of a branch.
+    pub(super) fn spend_either(&mut self, on: Reg, [if_not_zero, if_zero]: [u64; 2]) {
+        if let Some(inner) = self.negated.get(&on) {
+            return self.spend_either(*inner, [if_zero, if_not_zero]);
+        }
+        let both = if_not_zero.min(if_zero);
+        self.spend(both);
+        let gas = if_not_zero.max(if_zero) - both;
+        if gas > 0 {
+            self.emit(Op::ChargeIf { on, zero: if_zero > both, gas });
+        }
+    }
+
     fn width(&self, register: Reg) -> u16 {
         self.widths[register as usize]
     }
 
-    fn width_of(&self, code: u8, [a, b, _]: [Reg; 3]) -> u16 {
+    fn width_of(&self, code: u8, [a, b, c]: [Reg; 3]) -> u16 {
         let (left, right) = (self.width(a), self.width(b));
         let constant = |register| self.is_constant(register).then(|| self.value(register).saturating_to::<u16>());
         match code {
@@ -252,12 +297,13 @@ impl Builder {
             op::CLZ => 9,
             op::SHR => constant(a).map_or(right, |shift| right.saturating_sub(shift)),
             op::SHL => constant(a).map_or(256, |shift| right.saturating_add(shift)),
+            SELECT => right.max(self.width(c)),
             _ => 256,
         }
     }
 
     /// The register that holds the result already, if there is one.
-    fn simplify(&mut self, code: u8, [a, b, _]: [Reg; 3]) -> Option<Reg> {
+    fn simplify(&mut self, code: u8, [a, b, c]: [Reg; 3]) -> Option<Reg> {
         let constant = |register: Reg| self.is_constant(register).then(|| self.value(register));
         let (left, right) = (constant(a), constant(b));
         match code {
@@ -281,6 +327,11 @@ impl Builder {
                 // Not not a flag is the flag.
                 let inner = *self.negated.get(&a)?;
                 (self.width(inner) <= 1).then_some(inner)
+            }
+            // Sides that know a flag make it anew.
+            SELECT if right == Some(U256::ONE) && self.known(c) == Some(U256::ZERO) && self.width(a) <= 1 => Some(a),
+            SELECT if right == Some(U256::ZERO) && self.known(c) == Some(U256::ONE) => {
+                Some(self.compute(op::ISZERO, [a, a, a]))
             }
             op::EQ if a == b => Some(self.constant(U256::ONE)),
             op::EQ if left == Some(U256::ZERO) => Some(self.compute(op::ISZERO, [b, b, b])),
@@ -588,12 +639,12 @@ impl Builder {
         value
     }
 
-    /// The account called or looked at last must have this code.
-    pub(super) fn guard_code(&mut self, hash: B256) {
-        let code = match self.tree.codes.iter().position(|known| *known == hash) {
+    /// The code of the account called or looked at last must have this model.
+    pub(super) fn guard_code(&mut self, model: B256) {
+        let code = match self.tree.codes.iter().position(|known| *known == model) {
             Some(at) => at,
             None => {
-                self.tree.codes.push(hash);
+                self.tree.codes.push(model);
                 self.tree.codes.len() - 1
             }
         } as u32;

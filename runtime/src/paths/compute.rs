@@ -1,11 +1,17 @@
 //! Instructions that depend on their operands alone, as revm's interpreter does them.
 
+use super::ops::Reg;
 use alloy_primitives::U256;
 use revm::{
     bytecode::opcode as op,
     interpreter::instructions::i256::{i256_cmp, i256_div, i256_mod},
 };
 use std::cmp::Ordering;
+
+/// The second operand if the first is not zero, else the third. No instruction of the EVM has this number.
+pub(super) const SELECT: u8 = 0x0c;
+
+const _: () = assert!(op::OPCODE_INFO[SELECT as usize].is_none(), "an instruction has the number of SELECT");
 
 /// Number of operands, if the instruction is one of those.
 pub(super) const fn operands(code: u8) -> Option<usize> {
@@ -34,6 +40,16 @@ pub(super) const fn operands(code: u8) -> Option<usize> {
         | op::SAR => Some(2),
         op::ADDMOD | op::MULMOD => Some(3),
         _ => None,
+    }
+}
+
+/// The operands that count; the others repeat the last of them.
+pub(super) const fn arguments(code: u8, [a, b, c]: [Reg; 3]) -> Option<[Reg; 3]> {
+    match operands(code) {
+        Some(1) => Some([a, a, a]),
+        Some(2) => Some([a, b, b]),
+        Some(_) => Some([a, b, c]),
+        None => None,
     }
 }
 
@@ -74,6 +90,13 @@ pub(super) fn compute(code: u8, a: &U256, b: &U256, c: &U256) -> U256 {
             None => U256::ZERO,
         },
         op::CLZ => U256::from(a.leading_zeros()),
+        SELECT => {
+            if a.is_zero() {
+                *c
+            } else {
+                *b
+            }
+        }
         other => unreachable!("opcode {other:#x} does not only compute"),
     }
 }

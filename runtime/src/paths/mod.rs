@@ -5,7 +5,7 @@
 //! memory, counting gas. So the engine records how a function went ([`recorder`], beside revm's interpreter, opcode by opcode), and keeps only
 //! what depends on the transaction: a list of operations on registers ([`ops`]), across all calls that the transaction makes. Every place
 //! where another transaction could go on differently is a *guard* in that list: branches, jump targets, places in memory,
-//! the code of a called account. Recordings of one function share their beginnings and part at guards ([`tree`]).
+//! the code of a called account. A contract's other deployments, with other immutables, go the same ways ([`model`]). Short branches that only compute are no guards: both sides are computed ([`branches`]). Recordings of one function share their beginnings and part at guards ([`tree`]).
 //!
 //! [`replay`] runs the list on the worker's journal, the same that the interpreter runs on: each storage access is a real one, is
 //! validated by the commit as ever, and costs what the gas schedule says at that moment. When a guard does not hold on any recorded way, or gas
@@ -14,8 +14,10 @@
 //! [`store`] decides which functions are recorded, and when. Nothing here is needed for a correct result: without paths (`EngineConfig::record_after`)
 //! everything runs in the interpreter, and the results are the same.
 
+mod branches;
 mod builder;
 mod compute;
+mod model;
 mod ops;
 mod recorder;
 mod replay;

@@ -91,7 +91,7 @@ pub(super) struct Entry {
 /// One operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Op {
-    /// An instruction that depends on its operands alone; `code` is its opcode.
+    /// An instruction that depends on its operands alone; `code` is its opcode, or [`super::compute::SELECT`].
     Compute {
         code: u8,
         dst: Reg,
@@ -99,6 +99,11 @@ pub(super) enum Op {
     },
     /// The 32 bytes of the transaction's input at `offset`, zeros beyond the end.
     Input {
+        dst: Reg,
+        offset: u32,
+    },
+    /// The immutable at `offset` of the running code.
+    Immutable {
         dst: Reg,
         offset: u32,
     },
@@ -118,6 +123,12 @@ pub(super) enum Op {
     },
     /// Gas of all instructions since the last charge that depends on nothing.
     Charge(u64),
+    /// Gas of one side of a branch: charged if `on` is zero, or if it is not.
+    ChargeIf {
+        on: Reg,
+        zero: bool,
+        gas: u64,
+    },
     /// GAS.
     GasLeft {
         dst: Reg,
@@ -183,7 +194,7 @@ pub(super) enum Op {
         to: Reg,
         other: u32,
     },
-    /// The account called or looked at last has the code with this index in [`super::tree::Tree::codes`].
+    /// The code of the account called or looked at last has the model with this index in [`super::tree::Tree::codes`].
     IfCode {
         code: u32,
         other: u32,

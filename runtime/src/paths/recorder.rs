@@ -8,8 +8,10 @@
 //! of the path and summed up.
 
 use super::{
+    branches::Code,
     builder::Builder,
-    compute::operands,
+    compute::arguments,
+    model::LocalModels,
     ops::{Given, Kind, NOWHERE, Op, Reg, Site, address_of},
     shadow::{Cell, Frame, Input},
     tree::Tree,
@@ -20,9 +22,9 @@ use revm::{
     bytecode::opcode as op,
     context::{Cfg, Transaction},
     interpreter::{
-        CallInputs, FrameInput, Interpreter, InterpreterAction, InterpreterResult,
+        CallInputs, FrameInput, GasTable, Interpreter, InterpreterAction, InterpreterResult,
         interpreter::EthInterpreter,
-        interpreter_types::{Jumps, LegacyBytecode, LoopControl},
+        interpreter_types::{Jumps, LegacyBytecode, LoopControl, RuntimeFlag},
     },
     primitives::KECCAK_EMPTY,
 };
@@ -39,6 +41,8 @@ const MAX_MEMORY: usize = 1 << 17;
 #[derive(Debug)]
 struct Before {
     code: u8,
+    /// Its position in the code.
+    at: usize,
     gas: u64,
     args: [Reg; 7],
     /// Gas of this instruction that depends on the state.
@@ -56,42 +60,71 @@ struct Pending {
     input: Vec<Cell>,
     output_to: (usize, usize),
     code: B256,
+    /// Of the code.
+    model: u32,
+}
+
+/// A branch whose sides were written down both. The interpreter is on one of them.
+#[derive(Debug)]
+struct Branch {
+    /// Where the sides meet.
+    meeting: usize,
+    /// The stack there.
+    stack: Vec<Reg>,
+    /// Gas that must be left there.
+    gas: u64,
 }
 
 /// The recording of one transaction.
 #[derive(Debug)]
-pub(crate) struct Recorder {
+pub(crate) struct Recorder<'m> {
     builder: Builder,
+    models: &'m mut LocalModels,
     frames: Vec<Frame>,
     before: Option<Before>,
+    branch: Option<Branch>,
+    gas_table: GasTable,
     pending: Option<Pending>,
     /// Output of the frame that is about to end.
     output: Vec<Cell>,
     stopped: bool,
     steps: u32,
     deepest: usize,
+    /// Frames so far.
+    count: u32,
     is_new: bool,
 }
 
-impl Recorder {
-    /// Begins with the call that the transaction makes.
-    pub(crate) fn new(tree: Tree, context: &LeanContext<'_>, call: &CallInputs) -> Self {
+impl<'m> Recorder<'m> {
+    /// Begins with the call that the transaction makes, of code with this model. `gas_table` is the interpreter's.
+    pub(crate) fn new(
+        tree: Tree,
+        models: &'m mut LocalModels,
+        model: u32,
+        context: &LeanContext<'_>,
+        gas_table: GasTable,
+        call: &CallInputs,
+    ) -> Self {
         let mut builder = Builder::new(tree);
         let tx = &context.tx;
         let word = |address: Address| U256::from_be_bytes(address.into_word().0);
         let this = builder.given(Given::Recipient, word(call.target_address));
         let caller = builder.given(Given::Sender, word(call.caller));
         let value = builder.given(Given::Value, tx.value());
-        let frame = Frame::new(Input::Transaction(tx.input().clone()), this, caller, value, (0, 0));
+        let frame = Frame::new(Input::Transaction(tx.input().clone()), [this, caller, value], model, 0, (0, 0));
         Self {
             builder,
+            models,
             frames: vec![frame],
             before: None,
+            branch: None,
+            gas_table,
             pending: None,
             output: Vec::new(),
             stopped: false,
             steps: 0,
             deepest: 1,
+            count: 1,
             is_new: false,
         }
     }
@@ -119,7 +152,20 @@ impl Recorder {
             return;
         }
         self.steps += 1;
+        let at = interpreter.bytecode.pc();
+        if self.branch.as_ref().is_some_and(|branch| branch.meeting != at) {
+            return;
+        }
         let Some(frame) = self.frames.last_mut() else { return self.fail() };
+        if let Some(Branch { stack, gas, .. }) = self.branch.take() {
+            let is_same = |(register, word): (&Reg, &U256)| self.builder.value(*register) == *word;
+            let words = interpreter.stack.data();
+            if gas != interpreter.gas.remaining() || stack.len() != words.len() || !stack.iter().zip(words).all(is_same)
+            {
+                return self.fail();
+            }
+            frame.stack = stack;
+        }
         if self.steps > MAX_STEPS || frame.stack.len() != interpreter.stack.len() {
             return self.fail();
         }
@@ -135,7 +181,7 @@ impl Recorder {
         }
         let this = self.frames.last().map_or(0, |frame| frame.this);
         let dynamic = self.dynamic(code, &args, this, context);
-        self.before = Some(Before { code, gas: interpreter.gas.remaining(), args, dynamic });
+        self.before = Some(Before { code, at, gas: interpreter.gas.remaining(), args, dynamic });
     }
 
     /// Gas of the instruction that depends on what the transaction has accessed, as far as that is known before it.
@@ -195,6 +241,11 @@ impl Recorder {
             builder.spend(spent.checked_sub(dynamic)?);
         }
         match code {
+            op::PUSH20 | op::PUSH32
+                if let Some(value) = self.models.get(frame.model).immutable(before.at as u32 + 1) =>
+            {
+                frame.stack.push(builder.immutable(frame.number, before.at as u32 + 1, value));
+            }
             op::PUSH0..=op::PUSH32 | op::PC | op::MSIZE | op::CODESIZE | op::CALLDATASIZE | op::RETURNDATASIZE => {
                 let register = builder.constant(top()?);
                 frame.stack.push(register);
@@ -212,11 +263,12 @@ impl Recorder {
                 builder.fix(args[0]);
             }
             op::JUMPI => {
-                if builder.value(args[1]).is_zero() {
+                self.branch = branch(builder, frame, before, self.models, &self.gas_table, interpreter);
+                if self.branch.is_none() {
                     builder.guard_zero(args[1]);
-                } else {
-                    builder.guard_zero(args[1]);
-                    builder.fix(args[0]);
+                    if !builder.value(args[1]).is_zero() {
+                        builder.fix(args[0]);
+                    }
                 }
             }
             op::GAS => {
@@ -266,7 +318,9 @@ impl Recorder {
             op::EXTCODESIZE => {
                 builder.act(Op::LookAtCode { address: args[0] });
                 let address = address_of(&builder.value(args[0]));
-                builder.guard_code(context.journaled_state.code_hash_in_use(address)?);
+                let (hash, code) = context.journaled_state.code_in_use(address)?;
+                let model = self.models.number(hash, &code);
+                builder.guard_code(self.models.get(model).id);
                 let size = builder.constant(top()?);
                 frame.stack.push(size);
             }
@@ -291,7 +345,7 @@ impl Recorder {
             | op::CODECOPY
             | op::RETURNDATACOPY
             | op::KECCAK256
-            | op::LOG0..=op::LOG4 => memory(builder, frame, code, &args, interpreter)?,
+            | op::LOG0..=op::LOG4 => memory(builder, frame, before, self.models, interpreter)?,
             op::STOP => {
                 self.output.clear();
                 self.stopped = true;
@@ -302,17 +356,11 @@ impl Recorder {
                 self.stopped = false;
             }
             op::CALL | op::DELEGATECALL | op::STATICCALL => {
-                self.pending = Some(begin_call(builder, frame, before, spent, interpreter, context)?);
+                self.pending = Some(begin_call(builder, frame, before, spent, self.models, interpreter, context)?);
             }
             code => {
-                let count = operands(code)?;
                 let [a, b, c, ..] = args;
-                let args = match count {
-                    1 => [a, a, a],
-                    2 => [a, b, b],
-                    _ => [a, b, c],
-                };
-                frame.stack.push(builder.compute(code, args));
+                frame.stack.push(builder.compute(code, arguments(code, [a, b, c])?));
             }
         }
         Some(())
@@ -327,7 +375,7 @@ impl Recorder {
     }
 
     fn enter(&mut self, pending: Pending, at_once: Option<(&InterpreterResult, bool)>) -> Option<()> {
-        let Pending { kind, to, gas, value, has_value, input, output_to, code } = pending;
+        let Pending { kind, to, gas, value, has_value, input, output_to, code, model } = pending;
         let builder = &mut self.builder;
         let caller = self.frames.last_mut()?;
         if let Some((result, true)) = at_once {
@@ -341,7 +389,7 @@ impl Recorder {
             return Some(());
         }
         builder.call(Site { kind, to, gas, value, has_value });
-        builder.guard_code(code);
+        builder.guard_code(self.models.get(model).id);
         if let Some((result, false)) = at_once {
             // Nobody is there who could answer.
             if !result.result.is_ok() || code != KECCAK_EMPTY {
@@ -351,19 +399,18 @@ impl Recorder {
             returned(builder, caller, &[], output_to, true);
             return Some(());
         }
-        let frame = match kind {
-            Kind::Delegate => {
-                Frame::new(Input::Inner(Arc::from(input)), caller.this, caller.caller, caller.value, output_to)
-            }
+        let around = match kind {
+            Kind::Delegate => [caller.this, caller.caller, caller.value],
             Kind::Call | Kind::Static => {
                 // An address as the called code sees it has 20 bytes.
                 let mask = builder.constant(U256::MAX >> 96);
                 let this = builder.compute(op::AND, [to, mask, mask]);
                 let value = if has_value { value } else { builder.constant(U256::ZERO) };
-                Frame::new(Input::Inner(Arc::from(input)), this, caller.this, value, output_to)
+                [this, caller.this, value]
             }
         };
-        self.frames.push(frame);
+        self.frames.push(Frame::new(Input::Inner(Arc::from(input)), around, model, self.count, output_to));
+        self.count += 1;
         self.deepest = self.deepest.max(self.frames.len());
         Some(())
     }
@@ -411,10 +458,12 @@ fn place(builder: &mut Builder, offset: Reg, length: Reg) -> Option<(usize, usiz
 fn memory(
     builder: &mut Builder,
     frame: &mut Frame,
-    code: u8,
-    args: &[Reg; 7],
+    before: &Before,
+    models: &LocalModels,
     interpreter: &Interpreter<EthInterpreter>,
 ) -> Option<()> {
+    let Before { code, args, .. } = before;
+    let code = *code;
     match code {
         op::MLOAD => {
             let word = builder.constant(U256::from(32));
@@ -449,6 +498,9 @@ fn memory(
             let cells = match code {
                 op::CALLDATACOPY => frame.input(builder, from, length),
                 op::CODECOPY => {
+                    if models.get(frame.model).varies_within(from, length) {
+                        return None;
+                    }
                     let code = interpreter.bytecode.bytecode_slice();
                     let at = |place: usize| from.checked_add(place).and_then(|at| code.get(at)).copied();
                     (0..length).map(|place| Cell::Byte(at(place).unwrap_or(0))).collect()
@@ -475,12 +527,47 @@ fn memory(
     Some(())
 }
 
+/// Writes down both sides of the branch that was just taken or not, if they only compute.
+fn branch(
+    builder: &mut Builder,
+    frame: &Frame,
+    before: &Before,
+    models: &LocalModels,
+    gas_table: &GasTable,
+    interpreter: &Interpreter<EthInterpreter>,
+) -> Option<Branch> {
+    let [target, on, ..] = before.args;
+    let target = usize::try_from(builder.known(target)?).ok()?;
+    if builder.known(on).is_some() {
+        return None;
+    }
+    let code = Code {
+        bytes: interpreter.bytecode.bytecode_slice(),
+        jumps: interpreter.bytecode.legacy_jump_table()?,
+        spec: interpreter.runtime_flag.spec_id(),
+        gas: gas_table,
+        model: models.get(frame.model),
+    };
+    let known: Vec<Option<U256>> = frame.stack.iter().map(|register| builder.known(*register)).collect();
+    let meeting = code.meeting([before.at + 1, target], &known)?;
+    let [straight, taken] = &meeting.sides;
+    let if_zero = straight.follow(builder, frame.stack.clone())?;
+    let if_not_zero = taken.follow(builder, frame.stack.clone())?;
+    let pairs = if_not_zero.into_iter().zip(if_zero);
+    let stack = pairs.map(|(if_not_zero, if_zero)| builder.select(on, [if_not_zero, if_zero])).collect();
+    builder.spend_either(on, [taken.gas, straight.gas]);
+    let side = if builder.value(on).is_zero() { straight } else { taken };
+    let gas = interpreter.gas.remaining().checked_sub(side.gas)?;
+    Some(Branch { meeting: meeting.at, stack, gas })
+}
+
 /// Takes apart a call instruction that has just run.
 fn begin_call(
     builder: &mut Builder,
     frame: &mut Frame,
     before: &Before,
     spent: u64,
+    models: &mut LocalModels,
     interpreter: &mut Interpreter<EthInterpreter>,
     context: &mut LeanContext<'_>,
 ) -> Option<Pending> {
@@ -503,6 +590,7 @@ fn begin_call(
     if code != inputs.known_bytecode.0 {
         return None;
     }
+    let model = models.number(code, &inputs.known_bytecode.1);
     let params = context.cfg.gas_params();
     let forwarded = inputs.gas_limit - if has_value { params.call_stipend() } else { 0 };
     let created = if kind == Kind::Call && context.journaled_state.is_empty_in_use(inputs.bytecode_address) {
@@ -512,7 +600,7 @@ fn begin_call(
     };
     builder.spend(spent.checked_sub(before.dynamic + forwarded + created)?);
     builder.settle();
-    Some(Pending { kind, to, gas, value, has_value, input, output_to, code })
+    Some(Pending { kind, to, gas, value, has_value, input, output_to, code, model })
 }
 
 const _: () = assert!(NOWHERE == u32::MAX && std::mem::size_of::<Op>() <= 24 && MAX_BYTES < MAX_MEMORY);

@@ -7,6 +7,7 @@
 
 use super::{
     compute::compute,
+    model::LocalModels,
     ops::{Given, Kind, NOWHERE, Op, Piece, Reg, Span, address_of, bytes_of},
     shadow::word_at,
     tree::Tree,
@@ -50,6 +51,8 @@ struct Frame {
     /// Position in the journal's view of the account whose storage is used.
     account: u32,
     address: Address,
+    /// Model of its code.
+    model: u32,
     gas: u64,
     refund: i64,
     checkpoint: JournalCheckpoint,
@@ -70,11 +73,13 @@ struct Costs {
     stipend: u64,
 }
 
-/// Runs `tree` for the call that the running transaction makes. `registers` are the tree's, with the constants in them.
+/// Runs `tree` for the call that the running transaction makes, of code with this model. `registers` are the tree's, with the constants in them.
 pub(crate) fn replay(
     evm: &mut LeanEvm<'_>,
     tree: &Tree,
     registers: &mut [U256],
+    models: &mut LocalModels,
+    model: u32,
     call: &CallInputs,
 ) -> Result<FrameResult, Left> {
     let context = &mut evm.ctx;
@@ -98,10 +103,11 @@ pub(crate) fn replay(
         evm,
         tree,
         registers,
+        models,
         costs,
-        frame: Frame { account, address: call.target_address, gas: call.gas_limit, refund: 0, checkpoint },
+        frame: Frame { account, address: call.target_address, model, gas: call.gas_limit, refund: 0, checkpoint },
         callers: Vec::with_capacity(tree.depth),
-        code: B256::ZERO,
+        model,
         buffer: Vec::new(),
     };
     let (result, output) = replay.run()?;
@@ -120,11 +126,12 @@ struct Replay<'r, 'b> {
     evm: &'r mut LeanEvm<'b>,
     tree: &'r Tree,
     registers: &'r mut [U256],
+    models: &'r mut LocalModels,
     costs: Costs,
     frame: Frame,
     callers: Vec<Frame>,
-    /// Code of the account called or looked at last.
-    code: B256,
+    /// Model of the code of the account called or looked at last.
+    model: u32,
     buffer: Vec<u8>,
 }
 
@@ -175,13 +182,24 @@ impl<'b> Replay<'_, 'b> {
                     }
                 }
                 Op::IfCode { code, other } => {
-                    if self.code != tree.codes[code as usize] {
+                    if self.models.get(self.model).id != tree.codes[code as usize] {
                         at = elsewhere(other)?;
                     }
                 }
                 Op::Charge(gas) => self.frame.spend(gas)?,
+                Op::ChargeIf { on, zero, gas } => {
+                    if self.registers[on as usize].is_zero() == zero {
+                        self.frame.spend(gas)?;
+                    }
+                }
                 Op::Input { dst, offset } => {
                     let word = word_at(self.evm.ctx.tx.input(), offset as usize);
+                    self.set(dst, word);
+                }
+                Op::Immutable { dst, offset } => {
+                    let Some(word) = self.models.get(self.frame.model).immutable(offset) else {
+                        unreachable!("codes of one model have their immutables at the same offsets, one at {offset}")
+                    };
                     self.set(dst, word);
                 }
                 Op::Given { dst, what } => {
@@ -230,7 +248,7 @@ impl<'b> Replay<'_, 'b> {
                 Op::LookAtCode { address } => {
                     let address = self.address(address);
                     let callee = self.journal().load_callee(address)?;
-                    self.code = callee.code_hash;
+                    self.look_at(&callee)?;
                     self.warm(callee.is_cold)?;
                 }
                 Op::Log(entry) => self.log(entry),
@@ -250,6 +268,18 @@ impl<'b> Replay<'_, 'b> {
                 }
             }
         }
+    }
+
+    /// Finds out which model an account's code has.
+    fn look_at(&mut self, callee: &Callee) -> Result<(), Left> {
+        self.model = match self.models.find(&callee.code_hash) {
+            Some(model) => model,
+            None => {
+                let code = self.evm.ctx.journaled_state.code_of(callee).map_err(Left::Database)?;
+                self.models.number(callee.code_hash, &code)
+            }
+        };
+        Ok(())
     }
 
     fn warm(&mut self, is_cold: bool) -> Result<(), Left> {
@@ -335,7 +365,7 @@ impl<'b> Replay<'_, 'b> {
             return Err(Left::Path);
         }
         let callee = self.journal().load_callee(to)?;
-        self.code = callee.code_hash;
+        self.look_at(&callee)?;
         let gas = self.begin_call(site.kind, &callee, site.gas, site.has_value)?;
         let value = if site.has_value { self.word(site.value) } else { U256::ZERO };
         let caller = self.frame.account;
@@ -350,7 +380,7 @@ impl<'b> Replay<'_, 'b> {
                 (callee.position, to)
             }
         };
-        let frame = Frame { account, address, gas, refund: 0, checkpoint };
+        let frame = Frame { account, address, model: self.model, gas, refund: 0, checkpoint };
         self.callers.push(std::mem::replace(&mut self.frame, frame));
         Ok(())
     }

@@ -42,13 +42,34 @@ pub(super) struct Frame {
     pub(super) this: Reg,
     pub(super) caller: Reg,
     pub(super) value: Reg,
+    /// Model of its code.
+    pub(super) model: u32,
+    /// Counts the frames of the transaction.
+    pub(super) number: u32,
     /// Where the caller wants the output: offset and length in bytes.
     pub(super) output_to: (usize, usize),
 }
 
 impl Frame {
-    pub(super) const fn new(input: Input, this: Reg, caller: Reg, value: Reg, output_to: (usize, usize)) -> Self {
-        Self { stack: Vec::new(), memory: Vec::new(), input, returned: Vec::new(), this, caller, value, output_to }
+    pub(super) const fn new(
+        input: Input,
+        [this, caller, value]: [Reg; 3],
+        model: u32,
+        number: u32,
+        output_to: (usize, usize),
+    ) -> Self {
+        Self {
+            stack: Vec::new(),
+            memory: Vec::new(),
+            input,
+            returned: Vec::new(),
+            this,
+            caller,
+            value,
+            model,
+            number,
+            output_to,
+        }
     }
 
     /// Memory from `offset`, which grows as it is read, filled with zeros.

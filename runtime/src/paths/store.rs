@@ -5,7 +5,10 @@
 //! way only after more such runs than the one before. A function that keeps leaving its recorded ways is left to the interpreter for a while, longer each
 //! time, and meanwhile more ways are recorded.
 
-use super::tree::Tree;
+use super::{
+    model::{LocalModels, Models},
+    tree::Tree,
+};
 use alloy_primitives::{B256, U256, map::HashMap};
 use parking_lot::RwLock;
 use revm::primitives::hardfork::SpecId;
@@ -35,6 +38,7 @@ const EARNED: u32 = 12;
 /// What has a tree of its own: a function as transactions call it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
+    /// The code's model.
     code: B256,
     /// First four bytes of the input, if it has as many.
     selector: [u8; 4],
@@ -63,6 +67,7 @@ impl Function {
 #[derive(Debug, Default)]
 pub struct Paths {
     functions: RwLock<HashMap<Key, Arc<Function>>>,
+    models: Arc<RwLock<Models>>,
     /// Counts functions that were added.
     additions: AtomicU32,
     /// Runs in the interpreter before a function is recorded.
@@ -80,7 +85,8 @@ impl Clone for Paths {
     fn clone(&self) -> Self {
         let functions = self.functions.read();
         let functions = functions.iter().map(|(key, function)| (*key, Arc::new(function.copy()))).collect();
-        Self { functions: RwLock::new(functions), ..Self::new(self.record_after) }
+        let models = Arc::clone(&self.models);
+        Self { functions: RwLock::new(functions), models, ..Self::new(self.record_after) }
     }
 }
 
@@ -280,6 +286,7 @@ pub(crate) struct Candidate {
 pub(crate) struct LocalPaths {
     shared: Option<Arc<Paths>>,
     functions: HashMap<Key, Local>,
+    pub(crate) models: LocalModels,
     next: Next,
     has_left: bool,
     /// Transactions that went along a path since this was last told to all.
@@ -298,7 +305,7 @@ pub(crate) enum Decision {
 }
 
 impl Key {
-    /// The function of `code`, an account's own code, that a transaction with this input calls.
+    /// The function of `code`, an account's own code or its model, that a transaction with this input calls.
     pub(crate) fn new(code: B256, input: &[u8], spec: SpecId) -> Self {
         let selector = input.first_chunk().copied().unwrap_or_default();
         Self { code, selector, length: input.len() as u32, spec }
@@ -308,7 +315,9 @@ impl Key {
 impl LocalPaths {
     /// A worker's view of `shared`; without any, everything is interpreted.
     pub(crate) fn new(shared: Option<Arc<Paths>>) -> Self {
-        Self { shared, ..Self::default() }
+        let models =
+            shared.as_ref().map_or_else(LocalModels::default, |shared| LocalModels::new(Arc::clone(&shared.models)));
+        Self { shared, models, ..Self::default() }
     }
 
     /// Takes other paths, of which some may be the same.
@@ -371,6 +380,7 @@ impl LocalPaths {
 
     /// Tells all what this worker did in a block.
     pub(crate) fn end_block(&mut self) {
+        self.models.limit();
         if let Some(shared) = &self.shared {
             shared.replayed.fetch_add(std::mem::take(&mut self.replayed), Ordering::Relaxed);
         }

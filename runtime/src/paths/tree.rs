@@ -14,6 +14,7 @@ pub(crate) struct Tree {
     pub(super) sites: Vec<Site>,
     pub(super) precompiles: Vec<PrecompileSite>,
     pub(super) entries: Vec<Entry>,
+    /// Models of the codes that run.
     pub(super) codes: Vec<B256>,
     /// Constants and their registers.
     pub(super) constants: HashMap<U256, Reg>,
