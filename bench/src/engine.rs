@@ -131,7 +131,8 @@ impl EngineSide {
         preparations: Vec<Preparation>,
         paths: bool,
     ) -> Result<Self, String> {
-        let engine = new_engine(threads, Learning::Off, paths)?;
+        let record_after = if paths { EngineConfig::default().record_after } else { 0 };
+        let engine = new_engine(threads, Learning::Off, record_after)?;
         let reports = vec![ScheduleReport::default(); preparations.len()];
         Ok(Self { engine, threads, knowledge, preparations, prepared: None, reports })
     }
@@ -154,11 +155,8 @@ impl EngineSide {
 }
 
 /// Timed engines do not learn: what they know is given, and a predictor that has seen a contract often records it hardly ever.
-fn new_engine(threads: usize, learning: Learning, paths: bool) -> Result<Engine, String> {
-    let mut config = EngineConfig { threads, learning, lessons_per_block: 4096, ..EngineConfig::default() };
-    if !paths {
-        config.record_after = 0;
-    }
+fn new_engine(threads: usize, learning: Learning, record_after: u32) -> Result<Engine, String> {
+    let config = EngineConfig { threads, learning, lessons_per_block: 4096, record_after, ..EngineConfig::default() };
     Engine::new(config).map_err(|error| error.to_string())
 }
 
@@ -183,15 +181,31 @@ impl Side for EngineSide {
     }
 }
 
-/// Learns from blocks, in order.
-pub fn learn<'a>(cases: impl IntoIterator<Item = &'a Case>, threads: usize) -> Result<Learned, SideError> {
-    let mut engine = new_engine(threads, Learning::BetweenBlocks, true)
-        .map_err(|message| SideError::Transaction { index: 0, source: message.into() })?;
-    for case in cases {
-        run(&mut engine, case, &spec_of(&case.chain), AccessHints::Predicted, Outputs::default())?;
-        engine.learn();
+/// Runs of a function before it is recorded, where recording is not timed.
+const EAGER: u32 = 2;
+
+/// Learns from blocks, in order: first the predictor, from every transaction, then paths. What is a lesson for the predictor runs in the
+/// interpreter, so that one engine for both would know fewer paths than one that has followed a chain for a while, when lessons are rare. And the
+/// few blocks at hand stand for the thousands that such an engine has seen: what they do twice is recorded.
+pub fn learn<'a>(
+    cases: impl IntoIterator<Item = &'a Case, IntoIter: Clone>,
+    threads: usize,
+) -> Result<Learned, SideError> {
+    let new_engine = |learning, record_after| {
+        new_engine(threads, learning, record_after)
+            .map_err(|message| SideError::Transaction { index: 0, source: message.into() })
+    };
+    let cases = cases.into_iter();
+    let mut learner = new_engine(Learning::BetweenBlocks, 0)?;
+    for case in cases.clone() {
+        run(&mut learner, case, &spec_of(&case.chain), AccessHints::Predicted, Outputs::default())?;
+        learner.learn();
     }
-    Ok(Learned { predictor: engine.predictor().save(), paths: engine.paths().cloned().unwrap_or_default() })
+    let mut follower = new_engine(Learning::Off, EAGER)?;
+    for case in cases {
+        run(&mut follower, case, &spec_of(&case.chain), AccessHints::Predicted, Outputs::default())?;
+    }
+    Ok(Learned { predictor: learner.predictor().save(), paths: follower.paths().cloned().unwrap_or_default() })
 }
 
 /// What the transactions of the block depend on, and how long each takes serially: the least of three runs, so that a moment in
