@@ -11,7 +11,7 @@
 //! validated by the commit as ever, and costs what the gas schedule says at that moment. When a guard does not hold on any recorded way, or gas
 //! might run out, the transaction starts anew in the interpreter. So a path is never a guess: it is either the transaction to the end, or nothing.
 //!
-//! [`store`] decides which functions are recorded, and when. Nothing here is needed for a correct result: without paths (`EngineConfig::record_after`)
+//! [`store`] decides which functions are recorded, and when ([`worth`]). Nothing here is needed for a correct result: without paths (`EngineConfig::record_after`)
 //! everything runs in the interpreter, and the results are the same.
 
 mod branches;
@@ -24,6 +24,7 @@ mod replay;
 mod shadow;
 mod store;
 mod tree;
+mod worth;
 
 pub(crate) use recorder::Recorder;
 pub(crate) use replay::{Left, replay};

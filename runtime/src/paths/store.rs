@@ -8,6 +8,7 @@
 use super::{
     model::{LocalModels, Models},
     tree::Tree,
+    worth::{Appetite, Trend},
 };
 use alloy_primitives::{B256, U256, map::HashMap};
 use parking_lot::RwLock;
@@ -21,20 +22,6 @@ use std::sync::{
 const MAX_FUNCTIONS: usize = 4_096;
 /// Ways through one function.
 const MAX_WAYS: u32 = 96;
-/// Replays after which it is looked whether enough of them came to an end.
-const WINDOW: u32 = 32;
-/// Replays that all came to nothing, after which nobody waits for the end of the window.
-const HOPELESS: u32 = 16;
-/// Of so many replays, one at least must come to an end: it saves as much as three in vain cost.
-const WORTHWHILE: u32 = 4;
-/// Runs in the interpreter before a function that left its ways too often is replayed again. In between more ways are recorded.
-const FIRST_PAUSE: u32 = 128;
-/// The pause doubles each time, up to this.
-const LONGEST_PAUSE: u32 = 1 << 14;
-
-/// Replays to the end, since a way was recorded, that pay for it.
-const EARNED: u32 = 12;
-
 /// What has a tree of its own: a function as transactions call it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
@@ -167,73 +154,6 @@ struct Local {
     runs: u32,
     appetite: Appetite,
     trend: Trend,
-}
-
-/// How soon another way is recorded.
-#[derive(Clone, Copy, Debug)]
-struct Appetite {
-    /// Runs in the interpreter before the next recording, in quarters of `record_after`.
-    quarters: u32,
-    /// Replays to the end since the last recording.
-    ended: u32,
-}
-
-impl Default for Appetite {
-    fn default() -> Self {
-        Self { quarters: 4, ended: 0 }
-    }
-}
-
-impl Appetite {
-    /// Runs in the interpreter before the next recording.
-    fn wants(self, record_after: u32) -> u32 {
-        (record_after.saturating_mul(self.quarters) / 4).max(1)
-    }
-
-    /// A way is recorded beside `ways` others. The next one comes sooner if those were worth it, and later if not.
-    fn records(&mut self, ways: u32) {
-        if self.ended >= EARNED {
-            self.quarters = (self.quarters / 2).clamp(1, 4);
-        } else if ways > 0 {
-            self.quarters = (4 * self.quarters).min(64);
-        }
-        self.ended = 0;
-    }
-}
-
-/// Whether replays of a function are worth it.
-#[derive(Clone, Copy, Debug, Default)]
-struct Trend {
-    /// Replays of the present window.
-    tried: u32,
-    /// Those of them that came to an end.
-    ended: u32,
-    /// Runs in the interpreter before the next replay.
-    pause: u32,
-    last_pause: u32,
-}
-
-impl Trend {
-    /// Whether the next transaction is to be replayed.
-    const fn allows(&mut self) -> bool {
-        let is_over = self.pause == 0;
-        self.pause = self.pause.saturating_sub(1);
-        is_over
-    }
-
-    /// Notes how a replay went.
-    fn note(&mut self, to_the_end: bool) {
-        self.tried += 1;
-        self.ended += u32::from(to_the_end);
-        let is_hopeless = self.tried == HOPELESS && self.ended == 0;
-        if self.tried < WINDOW && !is_hopeless {
-            return;
-        }
-        if self.ended * WORTHWHILE < self.tried {
-            self.pause = (2 * self.last_pause).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-        }
-        *self = Self { pause: self.pause, last_pause: self.pause, ..Self::default() };
-    }
 }
 
 impl Local {
@@ -373,7 +293,7 @@ impl LocalPaths {
         if let (Next::Free, Some(local)) = (&self.next, self.functions.get_mut(key)) {
             local.registers = registers;
             self.replayed += u64::from(to_the_end);
-            local.appetite.ended += u32::from(to_the_end);
+            local.appetite.note(to_the_end);
             local.trend.note(to_the_end);
         }
     }
